@@ -1,0 +1,146 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target builds in Swift 6 mode with strict concurrency, and no warning survives a build.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A library target: one responsibility, the arrows of `docs/architecture.md`.
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A program: wiring only.
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// Tests of one library target, in a folder that mirrors its own.
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "rocketmq-swift",
+    products: [
+        .executable(name: "mqnamesrv", targets: ["mqnamesrv"]),
+        .executable(name: "mqbroker", targets: ["mqbroker"]),
+        .executable(name: "mqproxy", targets: ["mqproxy"]),
+        .executable(name: "mqadmin", targets: ["mqadmin"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // C
+        .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .target(name: "CRocketMQProtos", dependencies: ["CProtobufC"]),
+
+        // Model and pure logic
+        library("MessageModel", []),
+        library("DeliveryEngine", ["MessageModel"]),
+        library("StorageEngine", ["MessageModel", nioCore, nioConcurrency]),
+        library("RemotingCodec", ["MessageModel", nioCore]),
+        library("ProtoMessages", ["MessageModel", "CProtobufC", "CRocketMQProtos", nioCore]),
+        library("HTTP2Session", ["CNghttp2", nioCore]),
+
+        // Edges
+        library("GRPCServer", ["HTTP2Session", nioCore, nioPosix, nioSSL, nioConcurrency, logging]),
+        library(
+            "RemotingTransport", ["MessageModel", "RemotingCodec", nioCore, nioPosix, nioSSL, nioConcurrency, logging]),
+        library("ServerSupport", ["MessageModel", nioCore, nioSSL, nioConcurrency, logging, x509, crypto]),
+
+        // Servers
+        library(
+            "ProxyServer",
+            ["MessageModel", "ProtoMessages", "GRPCServer", "ServerSupport", nioCore, nioConcurrency, logging]),
+        library(
+            "BrokerServer",
+            [
+                "MessageModel", "DeliveryEngine", "StorageEngine", "RemotingCodec", "RemotingTransport",
+                "ServerSupport",
+                nioCore, nioConcurrency, logging,
+            ]),
+        library(
+            "NameServer",
+            ["MessageModel", "RemotingCodec", "RemotingTransport", "ServerSupport", nioCore, nioConcurrency, logging]),
+        library("AdminClient", ["MessageModel", "RemotingCodec", "RemotingTransport", nioCore, nioConcurrency]),
+        library(
+            "ClusterBackend",
+            ["MessageModel", "RemotingCodec", "RemotingTransport", "ProxyServer", nioCore, nioConcurrency, logging]),
+        library(
+            "LocalBackend",
+            ["MessageModel", "ProxyServer", "BrokerServer", "NameServer", nioCore, nioConcurrency, logging]),
+
+        // Programs
+        program(
+            "mqnamesrv",
+            [
+                "NameServer", "RemotingTransport", "ServerSupport", "MessageModel", nioCore, nioPosix, logging,
+                argumentParser,
+            ]
+        ),
+        program(
+            "mqbroker",
+            [
+                "BrokerServer", "RemotingTransport", "StorageEngine", "ServerSupport", "MessageModel", nioCore,
+                nioPosix, logging, argumentParser,
+            ]),
+        program(
+            "mqproxy",
+            [
+                "ProxyServer", "ClusterBackend", "LocalBackend", "BrokerServer", "NameServer", "GRPCServer",
+                "RemotingTransport",
+                "StorageEngine", "ServerSupport", "MessageModel", nioCore, nioPosix, nioSSL, logging, argumentParser,
+            ]),
+        program(
+            "mqadmin", ["AdminClient", "RemotingTransport", "MessageModel", nioCore, nioPosix, logging, argumentParser]),
+
+        // Tests
+        tests("MessageModelTests", ["MessageModel"]),
+        tests("DeliveryEngineTests", ["DeliveryEngine", "MessageModel"]),
+        tests(
+            "StorageEngineTests", ["StorageEngine", "MessageModel", nioCore], resources: [.copy("Golden")]),
+        tests(
+            "RemotingCodecTests", ["RemotingCodec", "MessageModel", nioCore], resources: [.copy("Golden")]),
+        tests("ProtoMessagesTests", ["ProtoMessages", "MessageModel", nioCore]),
+        tests("HTTP2SessionTests", ["HTTP2Session", nioCore]),
+        tests("GRPCServerTests", ["GRPCServer", "HTTP2Session", nioCore, nioPosix, nioEmbedded, nioSSL, logging]),
+        tests(
+            "RemotingTransportTests",
+            ["RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, nioEmbedded, logging]),
+        tests("ServerSupportTests", ["ServerSupport", "MessageModel", nioCore, nioSSL, logging]),
+        tests(
+            "ProxyServerTests",
+            ["ProxyServer", "ProtoMessages", "GRPCServer", "MessageModel", nioCore, nioEmbedded, logging]),
+        tests(
+            "BrokerServerTests",
+            [
+                "BrokerServer", "StorageEngine", "DeliveryEngine", "RemotingCodec", "RemotingTransport", "MessageModel",
+                nioCore, nioPosix, logging,
+            ]),
+        tests(
+            "NameServerTests",
+            ["NameServer", "RemotingCodec", "RemotingTransport", "MessageModel", nioCore, nioPosix, logging]),
+        tests("TidyTests", []),
+    ]
+)
