@@ -116,7 +116,7 @@ let package = Package(
             "mqadmin", ["AdminClient", "RemotingTransport", "MessageModel", nioCore, nioPosix, logging, argumentParser]),
 
         // Tests
-        tests("MessageModelTests", ["MessageModel"]),
+        tests("MessageModelTests", ["MessageModel"], resources: [.copy("Golden")]),
         tests("DeliveryEngineTests", ["DeliveryEngine", "MessageModel"]),
         tests(
             "StorageEngineTests", ["StorageEngine", "MessageModel", nioCore], resources: [.copy("Golden")]),
