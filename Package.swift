@@ -53,6 +53,7 @@ let package = Package(
         // C
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CRocketMQProtos", dependencies: ["CProtobufC"]),
 
         // Model and pure logic
@@ -64,7 +65,7 @@ let package = Package(
         library("HTTP2Session", ["CNghttp2", nioCore]),
 
         // Edges
-        library("GRPCServer", ["HTTP2Session", nioCore, nioPosix, nioSSL, nioConcurrency, logging]),
+        library("GRPCServer", ["HTTP2Session", "CZlib", nioCore, nioPosix, nioSSL, nioConcurrency, logging]),
         library(
             "RemotingTransport", ["MessageModel", "RemotingCodec", nioCore, nioPosix, nioSSL, nioConcurrency, logging]),
         library("ServerSupport", ["MessageModel", nioCore, nioSSL, nioConcurrency, logging, x509, crypto]),
