@@ -1,1 +1,2 @@
-/* placeholder */
+#include "apache/rocketmq/v2/definition.pb-c.h"
+#include "apache/rocketmq/v2/service.pb-c.h"
