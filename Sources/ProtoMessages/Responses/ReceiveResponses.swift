@@ -73,7 +73,7 @@ extension ResponseEncoder {
 
     /// ReceiveMessageResponse {message = 2}.
     package static func receivedMessage(
-        _ message: borrowing OutgoingMessage, _ properties: borrowing some OutgoingProperties,
+        _ message: OutgoingMessage, _ properties: some OutgoingProperties,
         into buffer: inout ByteBuffer
     ) {
         let system =
@@ -92,8 +92,8 @@ extension ResponseEncoder {
     }
 
     private static func writeSystem(
-        _ writer: inout ProtoWriter, _ message: borrowing OutgoingMessage,
-        _ properties: borrowing some OutgoingProperties
+        _ writer: inout ProtoWriter, _ message: OutgoingMessage,
+        _ properties: some OutgoingProperties
     ) {
         properties.writeTagAndKeys(&writer)
         writer.bytes(3, message.messageID)
