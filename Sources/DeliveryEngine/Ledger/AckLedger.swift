@@ -1,0 +1,193 @@
+/// What one consumer group has done with one queue: the delivery state of every message below ``nextOffset``.
+///
+/// An offset below `nextOffset` is either *in flight* (it has an entry: delivered and not acknowledged, whether or not
+/// its invisible time has passed) or *done* (acknowledged, filtered out or dead-lettered; it has no entry). So the
+/// memory needed is that of the messages in flight, however far acknowledgements run ahead of a slow one, and
+/// ``lowWater`` is simply the first offset in flight.
+///
+/// Attempts and handles. Each delivery of a message is an attempt, counted from 1. A receipt handle names its attempt
+/// by pop time. Extending the invisible time continues the attempt, so a handle belongs to the current attempt when its
+/// pop time is not before that attempt's first pop. A handle of an earlier attempt (the message was delivered again
+/// since) still acknowledges, because it says that the work is done and at-least-once is kept; it may not change the
+/// invisible time, which now belongs to somebody else. For ordered delivery it may not acknowledge either: that would
+/// let the next message pass one that is being worked on.
+///
+/// The ledger knows no clock, no store and no lock; its owner hands in the time and serialises the calls. A pop is:
+/// ``takeDue(nowMillis:maxCount:maxAttempts:)`` or ``planOrdered(nowMillis:maxCount:maxAttempts:attemptID:)``, then for
+/// each message one of ``redeliver(_:popMillis:visibleAtMillis:)``, ``settle(offset:)`` or ``release(offset:)``, then
+/// ``deliverNew(offsets:next:popMillis:visibleAtMillis:)``.
+package struct AckLedger: Sendable {
+    /// A message in flight.
+    package struct Entry: Sendable, Hashable {
+        /// The message's queue offset.
+        package var offset: Int64
+        /// When the current attempt was first handed out.
+        package var firstPopMillis: Int64
+        /// When it may be delivered again.
+        package var visibleAtMillis: Int64
+        /// Deliveries so far; negative marks an entry that is done and waits to be swept.
+        package var attempt: Int32
+
+        var isLive: Bool { attempt >= 0 }
+    }
+
+    /// Bounds of one ledger.
+    package struct Limits: Sendable {
+        /// Most messages in flight; a ledger that reached it hands out redeliveries only.
+        package var inFlightMax: Int
+        /// Widest span of offsets in one answer: a batch acknowledgement carries one bit for each offset of the span.
+        package var offsetSpanMax: Int64
+        /// Most messages taken to the dead-letter queue by one pop.
+        package var deadLettersPerPopMax: Int
+        /// How long a message on its way to the dead-letter queue stays invisible.
+        package var deadLetterHoldMillis: Int64
+
+        /// The product's limits, or others for a test.
+        package init(
+            inFlightMax: Int = 10_000, offsetSpanMax: Int64 = 65_536, deadLettersPerPopMax: Int = 32,
+            deadLetterHoldMillis: Int64 = 30_000
+        ) {
+            self.inFlightMax = inFlightMax
+            self.offsetSpanMax = offsetSpanMax
+            self.deadLettersPerPopMax = deadLettersPerPopMax
+            self.deadLetterHoldMillis = deadLetterHoldMillis
+        }
+    }
+
+    struct DueItem: Comparable, Sendable {
+        var visibleAtMillis: Int64
+        var offset: Int64
+
+        static func < (left: DueItem, right: DueItem) -> Bool {
+            left.visibleAtMillis == right.visibleAtMillis
+                ? left.offset < right.offset : left.visibleAtMillis < right.visibleAtMillis
+        }
+    }
+
+    /// The first offset that was never handed out.
+    package internal(set) var nextOffset: Int64
+    /// Messages in flight.
+    package private(set) var inFlightCount = 0
+    /// The attempt id of the last ordered pop: the same id may have the same batch again.
+    package internal(set) var orderAttemptID: String?
+    /// The bounds in force.
+    package let limits: Limits
+
+    // Ascending by offset; `entries[head]` is live unless there is none. Done entries behind it are swept lazily.
+    private var entries: [Entry] = []
+    private var head = 0
+    // Has an item for every live entry's visible time, and stale ones besides; purged when these prevail.
+    var due = MinHeap<DueItem>()
+
+    /// A ledger that will hand out `startOffset` first.
+    package init(startOffset: Int64, limits: Limits = Limits()) {
+        nextOffset = startOffset
+        self.limits = limits
+    }
+
+    /// Every message below this offset is done.
+    package var lowWater: Int64 { inFlightCount == 0 ? nextOffset : entries[head].offset }
+
+    /// Whether it hands out no new message until some in flight are done.
+    package var isFull: Bool { inFlightCount >= limits.inFlightMax }
+
+    /// The messages in flight, by offset.
+    package var inFlight: [Entry] { entries[head...].filter(\.isLive) }
+
+    /// The entry of a message in flight.
+    package func entry(offset: Int64) -> Entry? {
+        index(of: offset).map { entries[$0] }
+    }
+
+    /// When the earliest message in flight may be delivered again; nil when none is in flight.
+    package mutating func nextVisibleAtMillis() -> Int64? {
+        dropStaleDueItems()
+        return due.top?.visibleAtMillis
+    }
+
+    /// Whether a message in flight may be delivered again now.
+    package mutating func hasDue(nowMillis: Int64) -> Bool {
+        guard let first = due.top, first.visibleAtMillis <= nowMillis else { return false }
+        dropStaleDueItems()
+        return due.top.map { $0.visibleAtMillis <= nowMillis } ?? false
+    }
+
+    // MARK: Entries
+
+    func index(of offset: Int64) -> Int? {
+        guard inFlightCount > 0, offset >= entries[head].offset else { return nil }
+        // Without holes the position is the distance; with holes it lies at or before that.
+        let distance = offset - entries[head].offset
+        var high = entries.count
+        if distance < Int64(high - head) {
+            let guess = head + Int(distance)
+            if entries[guess].offset == offset { return entries[guess].isLive ? guess : nil }
+            high = guess
+        }
+        var low = head
+        while low < high {
+            let middle = low + (high - low) / 2
+            if entries[middle].offset < offset { low = middle + 1 } else { high = middle }
+        }
+        guard low < entries.count, entries[low].offset == offset, entries[low].isLive else { return nil }
+        return low
+    }
+
+    subscript(index index: Int) -> Entry {
+        get { entries[index] }
+        set { entries[index] = newValue }
+    }
+
+    mutating func append(_ entry: Entry) {
+        precondition(entries.last.map { $0.offset < entry.offset } ?? true, "offsets are handed out in ascending order")
+        entries.append(entry)
+        inFlightCount += 1
+        due.push(DueItem(visibleAtMillis: entry.visibleAtMillis, offset: entry.offset))
+    }
+
+    mutating func setVisible(index: Int, atMillis: Int64) {
+        entries[index].visibleAtMillis = atMillis
+        due.push(DueItem(visibleAtMillis: atMillis, offset: entries[index].offset))
+        purgeDueIfStalePrevails()
+    }
+
+    mutating func remove(index: Int) {
+        entries[index].attempt = -1
+        inFlightCount -= 1
+        if inFlightCount == 0 {
+            entries.removeAll(keepingCapacity: entries.capacity <= 1024)
+            head = 0
+            due.removeAll()
+            return
+        }
+        while !entries[head].isLive { head += 1 }
+        if entries.count - inFlightCount > inFlightCount + 64 {
+            entries = entries[head...].filter(\.isLive)
+            head = 0
+        }
+        purgeDueIfStalePrevails()
+    }
+
+    mutating func removeAllEntries() {
+        entries = []
+        head = 0
+        inFlightCount = 0
+        due.removeAll()
+    }
+
+    func isCurrent(_ item: DueItem) -> Bool {
+        index(of: item.offset).map { entries[$0].visibleAtMillis == item.visibleAtMillis } ?? false
+    }
+
+    private mutating func dropStaleDueItems() {
+        while let item = due.top, !isCurrent(item) { due.pop() }
+    }
+
+    private mutating func purgeDueIfStalePrevails() {
+        guard due.count > 2 * inFlightCount + 64 else { return }
+        due = MinHeap(
+            entries[head...].compactMap { entry in
+                entry.isLive ? DueItem(visibleAtMillis: entry.visibleAtMillis, offset: entry.offset) : nil
+            })
+    }
+}

@@ -1,0 +1,246 @@
+import Testing
+
+@testable import DeliveryEngine
+
+/// Transcripts: what goes in, what comes out, in the order of a consumer's life.
+@Suite struct AckLedgerTests {
+    /// A ledger that has handed out `offsets` at time 1000 for 100 ms.
+    private func ledger(delivered offsets: [Int64], next: Int64? = nil) -> AckLedger {
+        var ledger = AckLedger(startOffset: 0)
+        ledger.deliverNew(
+            offsets: offsets, next: next ?? ((offsets.last ?? -1) + 1), popMillis: 1000, visibleAtMillis: 1100)
+        return ledger
+    }
+
+    @Test func acksMoveTheLowWaterMarkOverDoneMessages() {
+        var ledger = ledger(delivered: [0, 1, 2, 3])
+        #expect(ledger.lowWater == 0)
+        #expect(ledger.ack(offset: 1, popMillis: 1000, isOrdered: false) == .acked(opensQueue: false))
+        #expect(ledger.lowWater == 0)
+        #expect(ledger.ack(offset: 0, popMillis: 1000, isOrdered: false) == .acked(opensQueue: false))
+        #expect(ledger.lowWater == 2)
+        #expect(ledger.ack(offset: 3, popMillis: 1000, isOrdered: false) == .acked(opensQueue: false))
+        #expect(ledger.ack(offset: 2, popMillis: 1000, isOrdered: false) == .acked(opensQueue: true))
+        #expect(ledger.lowWater == 4)
+        #expect(ledger.nextVisibleAtMillis() == nil)
+    }
+
+    @Test func ackIsIdempotent() {
+        var ledger = ledger(delivered: [0])
+        #expect(ledger.ack(offset: 0, popMillis: 1000, isOrdered: false) == .acked(opensQueue: true))
+        #expect(ledger.ack(offset: 0, popMillis: 1000, isOrdered: false) == .alreadyDone)
+        #expect(ledger.ack(offset: 1, popMillis: 1000, isOrdered: false) == .neverDelivered)
+    }
+
+    @Test func filteredMessagesAreDone() {
+        var ledger = ledger(delivered: [1, 4], next: 6)
+        #expect(ledger.lowWater == 1)
+        #expect(ledger.ack(offset: 2, popMillis: 1000, isOrdered: false) == .alreadyDone)
+        #expect(ledger.ack(offset: 4, popMillis: 1000, isOrdered: false) == .acked(opensQueue: false))
+        #expect(ledger.ack(offset: 1, popMillis: 1000, isOrdered: false) == .acked(opensQueue: true))
+        #expect(ledger.lowWater == 6)
+    }
+
+    @Test func redeliversWhenTheInvisibleTimeEndsAndNotBefore() {
+        var ledger = ledger(delivered: [0, 1])
+        #expect(ledger.takeDue(nowMillis: 1099, maxCount: 32, maxAttempts: 17) == DuePlan())
+        let plan = ledger.takeDue(nowMillis: 1100, maxCount: 32, maxAttempts: 17)
+        #expect(plan.redeliver == [Redelivery(offset: 0, attempt: 2), Redelivery(offset: 1, attempt: 2)])
+        for redelivery in plan.redeliver { ledger.redeliver(redelivery, popMillis: 1100, visibleAtMillis: 1200) }
+        #expect(ledger.hasDue(nowMillis: 1199) == false)
+        #expect(ledger.hasDue(nowMillis: 1200) == true)
+    }
+
+    @Test func takesTheEarliestVisibleFirst() {
+        var ledger = ledger(delivered: [0, 1, 2])
+        _ = ledger.changeInvisible(offset: 0, popMillis: 1000, visibleAtMillis: 1300)
+        _ = ledger.changeInvisible(offset: 2, popMillis: 1000, visibleAtMillis: 1050)
+        #expect(ledger.nextVisibleAtMillis() == 1050)
+        #expect(ledger.takeDue(nowMillis: 2000, maxCount: 1, maxAttempts: 17).redeliver.map(\.offset) == [2])
+        #expect(ledger.takeDue(nowMillis: 2000, maxCount: 1, maxAttempts: 17).redeliver.map(\.offset) == [1])
+        #expect(ledger.takeDue(nowMillis: 2000, maxCount: 1, maxAttempts: 17).redeliver.map(\.offset) == [0])
+    }
+
+    @Test func aMessageMovedToAndFroIsTakenOnce() {
+        var ledger = ledger(delivered: [0])
+        for visibleAt: Int64 in [1100, 1300, 1100] {
+            _ = ledger.changeInvisible(offset: 0, popMillis: 1000, visibleAtMillis: visibleAt)
+        }
+        #expect(ledger.takeDue(nowMillis: 1100, maxCount: 32, maxAttempts: 17).redeliver.count == 1)
+    }
+
+    @Test func aReleasedMessageIsDueAgain() {
+        var ledger = ledger(delivered: [0])
+        #expect(ledger.takeDue(nowMillis: 1100, maxCount: 1, maxAttempts: 17).redeliver.count == 1)
+        #expect(ledger.takeDue(nowMillis: 1100, maxCount: 1, maxAttempts: 17).redeliver.isEmpty)
+        ledger.release(offset: 0)
+        #expect(
+            ledger.takeDue(nowMillis: 1100, maxCount: 1, maxAttempts: 17).redeliver
+                == [Redelivery(offset: 0, attempt: 2)])
+    }
+
+    @Test func aRenewedAttemptKeepsItsFirstHandle() {
+        var ledger = ledger(delivered: [0])
+        #expect(
+            ledger.changeInvisible(offset: 0, popMillis: 1000, visibleAtMillis: 1500)
+                == .changed(visibleAtMillis: 1500))
+        // The handle from before the change: still the same attempt, for another change and for the ack.
+        #expect(
+            ledger.changeInvisible(offset: 0, popMillis: 1000, visibleAtMillis: 1600)
+                == .changed(visibleAtMillis: 1600))
+        #expect(ledger.hasDue(nowMillis: 1599) == false)
+        #expect(ledger.ack(offset: 0, popMillis: 1000, isOrdered: true) == .acked(opensQueue: true))
+    }
+
+    @Test func aHandleOfAnEarlierAttemptAcksButDoesNotChange() {
+        var ledger = ledger(delivered: [0])
+        for redelivery in ledger.takeDue(nowMillis: 1100, maxCount: 1, maxAttempts: 17).redeliver {
+            ledger.redeliver(redelivery, popMillis: 1100, visibleAtMillis: 1200)
+        }
+        #expect(ledger.changeInvisible(offset: 0, popMillis: 1000, visibleAtMillis: 1101) == .staleHandle)
+        #expect(ledger.ack(offset: 0, popMillis: 1000, isOrdered: true) == .staleHandle)
+        #expect(ledger.ack(offset: 0, popMillis: 1000, isOrdered: false) == .acked(opensQueue: true))
+        #expect(ledger.changeInvisible(offset: 0, popMillis: 1100, visibleAtMillis: 1300) == .alreadyDone)
+        #expect(ledger.changeInvisible(offset: 9, popMillis: 1100, visibleAtMillis: 1300) == .neverDelivered)
+    }
+
+    @Test func anExpiredAttemptNobodyElseGotStillAcksAndRenews() {
+        var ledger = ledger(delivered: [0])
+        #expect(
+            ledger.changeInvisible(offset: 0, popMillis: 1000, visibleAtMillis: 9000)
+                == .changed(visibleAtMillis: 9000))
+        #expect(ledger.ack(offset: 0, popMillis: 1000, isOrdered: false) == .acked(opensQueue: true))
+    }
+
+    @Test func deadLettersAfterTheLastAttempt() {
+        var ledger = ledger(delivered: [0])
+        for redelivery in ledger.takeDue(nowMillis: 1100, maxCount: 1, maxAttempts: 2).redeliver {
+            ledger.redeliver(redelivery, popMillis: 1100, visibleAtMillis: 1200)
+        }
+        var plan = ledger.takeDue(nowMillis: 1200, maxCount: 1, maxAttempts: 2)
+        #expect(plan.redeliver.isEmpty)
+        #expect(plan.deadLetters == [Redelivery(offset: 0, attempt: 2)])
+        // The move is under way; when it fails, it is due again after the hold.
+        plan = ledger.takeDue(nowMillis: 1201, maxCount: 1, maxAttempts: 2)
+        #expect(plan == DuePlan())
+        plan = ledger.takeDue(nowMillis: 31_200, maxCount: 1, maxAttempts: 2)
+        #expect(plan.deadLetters.count == 1)
+        #expect(ledger.settle(offset: 0) == true)
+        #expect(ledger.lowWater == 1)
+    }
+
+    @Test func aFullLedgerHandsOutRedeliveriesOnly() {
+        var ledger = AckLedger(startOffset: 0, limits: AckLedger.Limits(inFlightMax: 3))
+        #expect(ledger.newAllowance(maxCount: 32, lowestRedelivered: nil) == 3)
+        ledger.deliverNew(offsets: [0, 1, 2], next: 3, popMillis: 0, visibleAtMillis: 100)
+        #expect(ledger.isFull)
+        #expect(ledger.newAllowance(maxCount: 32, lowestRedelivered: nil) == 0)
+        #expect(ledger.takeDue(nowMillis: 100, maxCount: 32, maxAttempts: 17).redeliver.count == 3)
+        #expect(ledger.ack(offset: 1, popMillis: 0, isOrdered: false) == .acked(opensQueue: true))
+        #expect(ledger.newAllowance(maxCount: 32, lowestRedelivered: nil) == 1)
+    }
+
+    @Test func oneAnswerSpansFewOffsets() {
+        var ledger = AckLedger(startOffset: 0, limits: AckLedger.Limits(offsetSpanMax: 100))
+        ledger.deliverNew(offsets: [0, 99, 100], next: 150, popMillis: 0, visibleAtMillis: 100)
+        let plan = ledger.takeDue(nowMillis: 100, maxCount: 32, maxAttempts: 17)
+        #expect(plan.redeliver.map(\.offset) == [0, 99])
+        #expect(ledger.newAllowance(maxCount: 32, lowestRedelivered: 0) == 0)
+        #expect(ledger.newAllowance(maxCount: 32, lowestRedelivered: 120) == 32)
+        #expect(ledger.takeDue(nowMillis: 100, maxCount: 32, maxAttempts: 17).redeliver.map(\.offset) == [100])
+    }
+
+    @Test func retentionAndALostTailCutTheLedger() {
+        var ledger = ledger(delivered: [0, 1, 5, 9], next: 10)
+        #expect(ledger.reconcile(minOffset: 0, maxOffset: 10) == false)
+        #expect(ledger.reconcile(minOffset: 2, maxOffset: 8) == true)
+        #expect(ledger.inFlight.map(\.offset) == [5])
+        #expect(ledger.nextOffset == 8)
+        ledger.deliverNew(offsets: [8], next: 9, popMillis: 0, visibleAtMillis: 1)
+        #expect(ledger.inFlight.map(\.offset) == [5, 8])
+        #expect(ledger.reconcile(minOffset: 100, maxOffset: 200) == true)
+        #expect(ledger.lowWater == 100)
+    }
+
+    @Test func memoryStaysWithTheMessagesInFlight() {
+        var ledger = AckLedger(startOffset: 0)
+        for offset in Int64(0)..<50_000 {
+            ledger.deliverNew(
+                offsets: CollectionOfOne(offset), next: offset + 1, popMillis: offset, visibleAtMillis: offset + 1000)
+            if offset > 0 { _ = ledger.ack(offset: offset, popMillis: offset, isOrdered: false) }
+        }
+        #expect(ledger.inFlight.map(\.offset) == [0])
+        #expect(ledger.due.count <= 67)
+        #expect(ledger.ack(offset: 0, popMillis: 0, isOrdered: false) == .acked(opensQueue: true))
+        #expect(ledger.lowWater == 50_000)
+    }
+}
+
+@Suite struct OrderedPopTests {
+    private func plan(_ ledger: inout AckLedger, at now: Int64, attempt: String? = nil) -> OrderedPlan {
+        ledger.planOrdered(nowMillis: now, maxCount: 32, maxAttempts: 3, attemptID: attempt)
+    }
+
+    private func ledger() -> AckLedger {
+        var ledger = AckLedger(startOffset: 0)
+        ledger.deliverNew(offsets: [0, 1, 2], next: 3, popMillis: 1000, visibleAtMillis: 1100)
+        ledger.setOrderAttempt("a-1")
+        return ledger
+    }
+
+    @Test func oneBatchAtATime() {
+        var ledger = AckLedger(startOffset: 0)
+        #expect(plan(&ledger, at: 0) == .open(DuePlan(), newAllowed: true))
+        ledger = self.ledger()
+        #expect(plan(&ledger, at: 1099) == .blocked(untilMillis: 1100))
+        _ = ledger.ack(offset: 0, popMillis: 1000, isOrdered: true)
+        _ = ledger.ack(offset: 2, popMillis: 1000, isOrdered: true)
+        #expect(plan(&ledger, at: 1099) == .blocked(untilMillis: 1100))
+        #expect(ledger.ack(offset: 1, popMillis: 1000, isOrdered: true) == .acked(opensQueue: true))
+        #expect(plan(&ledger, at: 1099) == .open(DuePlan(), newAllowed: true))
+    }
+
+    @Test func whatIsLeftOfABatchComesFirstAndInOrder() {
+        var ledger = ledger()
+        _ = ledger.ack(offset: 1, popMillis: 1000, isOrdered: true)
+        var expected = DuePlan()
+        expected.redeliver = [Redelivery(offset: 0, attempt: 2), Redelivery(offset: 2, attempt: 2)]
+        #expect(plan(&ledger, at: 1100) == .open(expected, newAllowed: true))
+    }
+
+    @Test func theWholeBatchMustBeVisible() {
+        var ledger = ledger()
+        _ = ledger.changeInvisible(offset: 2, popMillis: 1000, visibleAtMillis: 5000)
+        #expect(plan(&ledger, at: 1100) == .blocked(untilMillis: 5000))
+    }
+
+    @Test func theSameAttemptHasItsBatchAgain() {
+        var ledger = ledger()
+        _ = ledger.ack(offset: 0, popMillis: 1000, isOrdered: true)
+        var expected = DuePlan()
+        expected.redeliver = [Redelivery(offset: 1, attempt: 1), Redelivery(offset: 2, attempt: 1)]
+        #expect(plan(&ledger, at: 1050, attempt: "a-1") == .open(expected, newAllowed: false))
+        for redelivery in expected.redeliver { ledger.redeliver(redelivery, popMillis: 1050, visibleAtMillis: 1150) }
+        #expect(plan(&ledger, at: 1050, attempt: "a-2") == .blocked(untilMillis: 1150))
+        // Both answers to the attempt hold valid handles.
+        #expect(ledger.ack(offset: 1, popMillis: 1000, isOrdered: true) == .acked(opensQueue: false))
+        #expect(ledger.ack(offset: 2, popMillis: 1050, isOrdered: true) == .acked(opensQueue: true))
+    }
+
+    @Test func aPoisonMessageLeavesBeforeWhatFollowsIt() {
+        var ledger = AckLedger(startOffset: 0)
+        ledger.deliverNew(offsets: [0, 1], next: 2, popMillis: 0, visibleAtMillis: 10)
+        for attempt in Int32(2)...3 {
+            let now = Int64(attempt) * 10
+            ledger.redeliver(Redelivery(offset: 0, attempt: attempt), popMillis: now, visibleAtMillis: now + 10)
+        }
+        var expected = DuePlan()
+        expected.deadLetters = [Redelivery(offset: 0, attempt: 3)]
+        #expect(plan(&ledger, at: 40) == .open(expected, newAllowed: false))
+        #expect(plan(&ledger, at: 40) == .blocked(untilMillis: 30_040))
+        ledger.settle(offset: 0)
+        expected = DuePlan()
+        expected.redeliver = [Redelivery(offset: 1, attempt: 2)]
+        #expect(plan(&ledger, at: 40) == .open(expected, newAllowed: true))
+    }
+}
