@@ -136,9 +136,10 @@ let package = Package(
         tests(
             "BrokerServerTests",
             [
-                "BrokerServer", "StorageEngine", "DeliveryEngine", "RemotingCodec", "RemotingTransport", "MessageModel",
-                nioCore, nioPosix, logging,
-            ]),
+                "BrokerServer", "StorageEngine", "DeliveryEngine", "RemotingCodec", "RemotingTransport",
+                "ServerSupport", "MessageModel",
+                nioCore, nioConcurrency, nioPosix, logging,
+            ], resources: [.copy("Golden")]),
         tests(
             "NameServerTests",
             ["NameServer", "RemotingCodec", "RemotingTransport", "MessageModel", nioCore, nioPosix, logging]),

@@ -30,8 +30,7 @@ package final class Lifecycle: Sendable {
         guard let readEnd = SignalPipe.install(for: [SIGTERM, SIGINT, SIGHUP]) else {
             throw ServerSupportError(.signals, "no pipe for signals: \(String(cString: strerror(errno)))")
         }
-        let listener = SignalThread { [self] in listen(readEnd) }
-        guard listener.start() else {
+        guard DetachedThread.start(name: "signals", stackBytes: 128 * 1024, { [self] in listen(readEnd) }) else {
             throw ServerSupportError(.signals, "no thread for signals")
         }
     }
@@ -92,33 +91,5 @@ package final class Lifecycle: Sendable {
                 _exit(1)
             }
         }
-    }
-}
-
-/// A detached thread with a small stack.
-private final class SignalThread: Sendable {
-    private let body: @Sendable () -> Void
-
-    init(_ body: @escaping @Sendable () -> Void) {
-        self.body = body
-    }
-
-    func start() -> Bool {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 128 * 1024)
-        var thread = pthread_t()
-        let box = Unmanaged.passRetained(self)
-        let status = pthread_create(
-            &thread, &attributes,
-            { pointer in
-                guard let pointer else { return nil }
-                Unmanaged<SignalThread>.fromOpaque(pointer).takeRetainedValue().body()
-                return nil
-            }, box.toOpaque())
-        if status != 0 { box.release() }
-        return status == 0
     }
 }
