@@ -1,0 +1,53 @@
+/// Request header of CONSUMER_SEND_MSG_BACK (36).
+package struct ConsumerSendMessageBackRequestHeader: RemotingHeader, Hashable {
+    /// The offset.
+    package var offset: Int64
+    /// The consumer group.
+    package var group: String
+    /// Level of the delay until the next delivery.
+    package var delayLevel: Int32
+    /// Id of the first delivery.
+    package var originMessageId: String?
+    /// Topic of the first delivery.
+    package var originTopic: String?
+    /// Whether the group works in units.
+    package var unitMode: Bool?
+    /// The most delivery attempts.
+    package var maxReconsumeTimes: Int32?
+
+    /// A header to send.
+    package init(
+        offset: Int64, group: String, delayLevel: Int32, originMessageId: String? = nil, originTopic: String? = nil,
+        unitMode: Bool? = nil, maxReconsumeTimes: Int32? = nil
+    ) {
+        self.offset = offset
+        self.group = group
+        self.delayLevel = delayLevel
+        self.originMessageId = originMessageId
+        self.originTopic = originTopic
+        self.unitMode = unitMode
+        self.maxReconsumeTimes = maxReconsumeTimes
+    }
+
+    /// Reads the header of a frame.
+    package init(fields: HeaderFields) throws(RemotingCodecError) {
+        offset = try fields.int64("offset")
+        group = try fields.string("group")
+        delayLevel = try fields.int32("delayLevel")
+        originMessageId = fields.optionalString("originMsgId")
+        originTopic = fields.optionalString("originTopic")
+        unitMode = fields.optionalBool("unitMode")
+        maxReconsumeTimes = try fields.optionalInt32("maxReconsumeTimes")
+    }
+
+    /// Writes the fields.
+    package func write(to writer: inout HeaderFieldWriter) {
+        writer.write("offset", offset)
+        writer.write("group", group)
+        writer.write("delayLevel", delayLevel)
+        writer.write("originMsgId", originMessageId)
+        writer.write("originTopic", originTopic)
+        writer.write("unitMode", unitMode)
+        writer.write("maxReconsumeTimes", maxReconsumeTimes)
+    }
+}

@@ -1,0 +1,20 @@
+/// Request header of GET_CONSUMER_CONNECTION_LIST (203).
+package struct GetConsumerConnectionListRequestHeader: RemotingHeader, Hashable {
+    /// The consumer group.
+    package var consumerGroup: String
+
+    /// A header to send.
+    package init(consumerGroup: String) {
+        self.consumerGroup = consumerGroup
+    }
+
+    /// Reads the header of a frame.
+    package init(fields: HeaderFields) throws(RemotingCodecError) {
+        consumerGroup = try fields.string("consumerGroup")
+    }
+
+    /// Writes the fields.
+    package func write(to writer: inout HeaderFieldWriter) {
+        writer.write("consumerGroup", consumerGroup)
+    }
+}

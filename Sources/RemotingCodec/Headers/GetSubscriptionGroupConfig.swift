@@ -1,0 +1,20 @@
+/// Request header of GET_SUBSCRIPTIONGROUP_CONFIG (352).
+package struct GetSubscriptionGroupConfigRequestHeader: RemotingHeader, Hashable {
+    /// The consumer group.
+    package var group: String
+
+    /// A header to send.
+    package init(group: String) {
+        self.group = group
+    }
+
+    /// Reads the header of a frame.
+    package init(fields: HeaderFields) throws(RemotingCodecError) {
+        group = try fields.string("group")
+    }
+
+    /// Writes the fields.
+    package func write(to writer: inout HeaderFieldWriter) {
+        writer.write("group", group)
+    }
+}
