@@ -60,7 +60,7 @@ let package = Package(
         library("MessageModel", []),
         library("DeliveryEngine", ["MessageModel"]),
         library("StorageEngine", ["MessageModel", nioCore, nioConcurrency]),
-        library("RemotingCodec", ["MessageModel", nioCore]),
+        library("RemotingCodec", ["MessageModel", "CZlib", nioCore]),
         library("ProtoMessages", ["MessageModel", "CProtobufC", "CRocketMQProtos", nioCore]),
         library("HTTP2Session", ["CNghttp2", nioCore]),
 
