@@ -225,17 +225,17 @@ import Testing
     }
 
     @Test func keyValuesSurviveTheirFile() throws {
-        var table = KVTable()
-        try table.put(namespace: KVTable.orderTopicNamespace, key: "T", value: "broker-a:4")
+        var table = SettingsTable()
+        try table.put(namespace: SettingsTable.orderTopicNamespace, key: "T", value: "broker-a:4")
         try table.put(namespace: "N", key: "k", value: "v v")
         table.delete(namespace: "N", key: "k")
         table.delete(namespace: "none", key: "k")
         #expect(table.values(in: "N") == [:] && table.values(in: "none") == nil)
         #expect(table.json.serializedText == #"{"configTable":{"N":{},"ORDER_TOPIC_CONFIG":{"T":"broker-a:4"}}}"#)
-        #expect(try KVTable(json: table.json) == table)
-        #expect(throws: ModelError.self) { try KVTable(json: ["configTable": ["N": ["k": []]]]) }
+        #expect(try SettingsTable(json: table.json) == table)
+        #expect(throws: ModelError.self) { try SettingsTable(json: ["configTable": ["N": ["k": []]]]) }
         #expect(throws: ServiceError.self) {
-            try table.put(namespace: "N", key: "k", value: String(repeating: "x", count: KVTable.entryBytesMax))
+            try table.put(namespace: "N", key: "k", value: String(repeating: "x", count: SettingsTable.entryBytesMax))
         }
     }
 }

@@ -1,7 +1,7 @@
 import MessageModel
 
 /// Operators' key-value settings by namespace, such as the queue order of topics; the only thing a name server keeps.
-package struct KVTable: Hashable, Sendable {
+package struct SettingsTable: Hashable, Sendable {
     /// The namespace of fixed queue orders: topic to `brokerA:4;brokerB:4`.
     package static let orderTopicNamespace = "ORDER_TOPIC_CONFIG"
     package static let entriesMax = 100_000
