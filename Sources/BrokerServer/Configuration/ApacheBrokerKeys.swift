@@ -1,0 +1,99 @@
+/// Keys of Apache's `broker.conf` that are no configuration here.
+enum ApacheBrokerKeys {
+    /// Switches that promise something that is not there yet: refused when true.
+    static let refusedWhenTrue = [
+        "aclEnable", "authenticationEnabled", "authorizationEnabled", "enableControllerMode",
+        "enableDLegerCommitLog", "enableSlaveActingMaster", "enableRemoteEscape", "enableLmq",
+        "enableMultiDispatch", "duplicationEnable", "popConsumerKVServiceEnable", "coldDataFlowControlEnable",
+    ]
+
+    /// Keys that mean nothing here, such as thread pools and memory tuning: accepted with one warning line.
+    static let withoutEffect = Set(withoutEffectText.split { $0 == " " || $0 == "\n" }.map(String.init))
+
+    private static let withoutEffectText = """
+        accessMessageInMemoryHotRatio accessMessageInMemoryMaxRatio accountStatsEnable accountStatsPrintZeroValues
+        ackMessageThreadPoolNums ackThreadPoolQueueCapacity aclCacheExpiredSecond aclCacheMaxNum
+        aclCacheRefreshSecond adminBrokerThreadPoolNums adminBrokerThreadPoolQueueCapacity allAckInSyncStateSet
+        asyncLearner asyncSendEnable authConfigPath authenticationMetadataProvider authenticationProvider
+        authenticationWhitelist authorizationMetadataProvider authorizationProvider authorizationWhitelist
+        autoDeleteUnusedStats autoMessageVersionOnTopicLen batchDispatchRequestThreadPoolNums
+        bitMapLengthConsumeQueueExt broadcastOffsetExpireMaxSecond broadcastOffsetExpireSecond brokerConfigPath
+        brokerElectionPriority brokerFastFailureEnable brokerHeartbeatInterval brokerNotActiveTimeoutMillis
+        brokerStatsEnable cgColdReadThreshold channelNotActiveInterval checkSyncStateSetPeriod
+        cleanOfflineBrokerInterval cleanResourceInterval cleanSwapedMapInterval clientAsyncSemaphoreValue
+        clientCallbackExecutorThreads clientChannelMaxIdleTimeSeconds clientCloseSocketIfTimeout
+        clientManageThreadPoolNums clientManagerThreadPoolQueueCapacity clientOnewaySemaphoreValue
+        clientPooledByteBufAllocatorEnable clientSocketRcvBufSize clientSocketSndBufSize clientWorkerThreads
+        coldCtrStrategyEnable coldDataScanEnable commercialBaseCount commercialSizePerMsg commitCommitLogLeastPages
+        commitCommitLogThoroughInterval commitIntervalCommitLog commitLogForceSwapMapInterval
+        commitLogSwapMapInterval commitLogSwapMapReserveFileNum compactionCqMappedFileSize compactionMappedFileSize
+        compactionScheduleInternal compactionThreadNum compatibleWithOldNameSrv compressedRegister configBlackList
+        configManagerVersion connectTimeoutMillis consumerFallbehindThreshold consumerManageThreadPoolNums
+        consumerManagerThreadPoolQueueCapacity consumerOffsetUpdateVersionStep controllerAddr
+        controllerHeartBeatTimeoutMills correctLogicMinOffsetForceInterval correctLogicMinOffsetSleepInterval
+        dLegerGroup dLegerPeers dLegerSelfId dataReadAheadEnable debugLockEnable defaultMessageRequestMode
+        defaultPopShareQueueNum defaultQueryMaxNum delayOffsetUpdateVersionStep deleteCommitLogFilesInterval
+        deleteConsumeQueueFilesInterval deleteFileBatchMax destroyMapedFileIntervalForcibly disableCallbackExecutor
+        disableConsumeIfConsumerReadSlowly disableNettyWorkerGroup disappearTimeAfterStart diskFallRecorded
+        dispatchCqCacheNum dispatchCqThreads dispatchFromSenderThread enableAcceleratedRecovery enableAsyncReput
+        enableAutoInSyncReplicas enableBatchPush enableBroadcastOffsetStore enableBuildConsumeQueueConcurrently
+        enableCalcFilterBitMap enableCleanExpiredOffset enableCompaction enableConsumeQueueExt enableDetailStat
+        enableNetWorkFlowControl enableNotifyAfterPopOrderLockRelease enableNotifyBeforePopCalculateLock
+        enablePopBatchAck enablePopBufferMerge enablePopLog enablePropertyFilter enableRetryTopicV2 enableRocksDBLog
+        enableScheduleAsyncDeliver enableScheduleMessageStats enableSingleTopicRegister enableSkipLongAwaitingAck
+        enableSplitMetadata enableSplitRegistration enabledAppendPropCRC endTransactionPoolQueueCapacity
+        endTransactionThreadPoolNums estimateAccumulation expectConsumerNumUseFilter fastFailIfNoBufferInStorePool
+        fetchControllerAddrByDnsLookup fetchNameSrvAddrByDnsLookup fetchNamesrvAddrByAddressServer
+        fetchNamesrvAddrByDnsLookup fetchNamesrvAddrInterval filterDataCleanTimeSpan filterSupportRetry
+        flushCommitLogLeastPages flushCommitLogThoroughInterval flushCommitLogTimed flushConsumeQueueLeastPages
+        flushConsumeQueueThoroughInterval flushConsumerOffsetHistoryInterval flushDelayOffsetInterval
+        flushIntervalConsumeQueue flushLeastPagesWhenWarmMapedFile forceRegister forceVerifyPropCRC forwardTimeout
+        globalColdReadThreshold haFlowControlEnable haHousekeepingInterval haMasterAddress haMaxGapNotInSync
+        haMaxTimeSlaveNotCatchup haSendHeartbeatInterval haTransferBatchSize heartbeatThreadPoolNums
+        heartbeatThreadPoolQueueCapacity highSpeedMode inSyncReplicas initAuthenticationUser
+        initPopOffsetByCheckMsgInMem innerClientAuthenticationCredentials isBrokerContainer isEnableBatchPush
+        isInBrokerContainer isolateLogEnable litePullMessageEnable litePullMessageThreadPoolNums
+        litePullThreadPoolQueueCapacity loadBalancePollNameServerInterval loadBalanceProcessorThreadPoolNums
+        loadBalanceThreadPoolQueueCapacity lockInStrictMode logicQueueForceSwapMapInterval logicQueueSwapMapInterval
+        logicQueueSwapMapReserveFileNum logicalDiskSpaceCleanForciblyThreshold longPollingEnable
+        mappedFileSizeConsumeQueueExt mappedFileSizeTimerLog mappedFileSwapEnable mapperFileSizeBatchConsumeQueue
+        maxAsyncPutMessageRequests maxBatchDeleteFilesNum maxChecksumRange maxConsumeQueueScan
+        maxErrorRateOfBloomFilter maxFilterMessageSize maxHaTransferByteInSecond maxLmqConsumeQueueNum
+        maxMsgsNumBatch maxOffsetMapSize maxRecoveryCommitlogFiles maxSlaveResendLength maxTopicLength
+        maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk memTableFlushInterval messageDelayLevel
+        messageIndexSafe messageRequestMode messageStorePlugIn metricGrpcExporterIntervalInMills
+        metricGrpcExporterTimeOutInMills metricLoggingExporterIntervalInMills metricsExporterType
+        metricsGrpcExporterHeader metricsGrpcExporterTarget metricsInDelta metricsLabel metricsOtelCardinalityLimit
+        metricsPromExporterHost metricsPromExporterPort migrateAuthFromV1Enabled minInSyncReplicas
+        offsetCheckInSlave osPageCacheBusyTimeOutMills popCkMaxBufferSize popCkOffsetMaxQueueSize
+        popCkStayBufferTime popCkStayBufferTimeOut popConsumerKVServiceInit popFromRetryProbability
+        popPollingMapSize popResponseReturnActualRetryTopic preferredLeader processReplyMessageThreadPoolNums
+        pullBatchMaxMessageCount pullMessageThreadPoolNums pullThreadPoolQueueCapacity
+        putMessageFutureThreadPoolNums putMessageTimeout putMsgIndexHightWater putThreadPoolQueueCapacity
+        queryMessageThreadPoolNums queryThreadPoolQueueCapacity readUnCommitted realTimeNotifyConsumerChange
+        realTimePersistRocksDBConfig recallMessageEnable recheckReputOffsetFromCq recoverConcurrently
+        recoverThreadPoolNums redeleteHangedFileInterval rejectPullConsumerEnable replicasPerDiskPartition
+        replyThreadPoolQueueCapacity reviveAckWaitMs reviveInterval reviveMaxSlow reviveScanTime
+        rmqAddressServerDomain rmqAddressServerSubGroup rocketmqHome sampleCountThreshold sampleSteps
+        scheduleAsyncDeliverMaxPendingLimit scheduleAsyncDeliverMaxResendNum2Blocked searchBcqByCacheEnable
+        sendHeartbeatTimeoutMillis sendMessageThreadPoolNums sendThreadPoolQueueCapacity serverAsyncSemaphoreValue
+        serverCallbackExecutorThreads serverLoadBalancerEnable serverOnewaySemaphoreValue
+        serverPooledByteBufAllocatorEnable serverSocketBacklog serverSocketRcvBufSize serverSocketSndBufSize
+        serverWorkerThreads shortPollingTimeMills skipPreOnline slaveReadEnable slaveTimeout socksProxyConfig
+        splitMetadataSize splitRegistrationSize storePathDLedgerCommitLog storeReplyMessageEnable storeType
+        syncBrokerMemberGroupPeriod syncBrokerMetadataPeriod syncControllerMetadataPeriod syncFromLastFile
+        syncMasterFlushOffsetWhenStartup timerCheckMetricsWhen timerColdDataCheckIntervalMs timerCongestNumEachSlot
+        timerEnableCheckMetrics timerEnableDisruptor timerEnableRetryUntilSuccess timerFlushIntervalMs
+        timerGetMessageThreadNum timerInterceptDelayLevel timerMaxDelaySec timerMetricSmallThreshold
+        timerPrecisionMs timerProgressLogIntervalMs timerPutMessageThreadNum timerRollWindowSlot
+        timerSkipUnknownError timerStopDequeue timerStopEnqueue timerWarmEnable timerWheelSnapshotFlush
+        topicQueueLockNum totalReplicas transactionCheckInterval transactionCheckMax transactionMetricFlushInterval
+        transactionOpBatchInterval transactionOpMsgMaxSize transactionTimeOut transferMsgByHeap
+        transientStorePoolEnable transientStorePoolSize travelCqFileNumWhenGetMessage updateNameServerAddrPeriod
+        useEpollNativeSelector usePIDColdCtrStrategy useReentrantLockWhenPutMessage useServerSideResetOffset
+        useStaticSubscription useTLS userCacheExpiredSecond userCacheMaxNum userCacheRefreshSecond
+        waitTimeMillsInAckQueue waitTimeMillsInHeartbeatQueue waitTimeMillsInLitePullQueue waitTimeMillsInPullQueue
+        waitTimeMillsInSendQueue waitTimeMillsInTransactionQueue wakeCommitWhenPutMessage wakeFlushWhenPutMessage
+        warmMapedFileEnable writeBufferHighWaterMark writeBufferLowWaterMark
+        """
+}
