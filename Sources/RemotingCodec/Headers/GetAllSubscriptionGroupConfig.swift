@@ -31,17 +31,17 @@ package struct GetAllSubscriptionGroupConfigRequestHeader: RemotingHeader, Hasha
 
 /// Response header of GET_ALL_SUBSCRIPTIONGROUP_CONFIG (201).
 package struct GetAllSubscriptionGroupConfigResponseHeader: RemotingHeader, Hashable {
-    /// Groups in all.
-    package var totalGroupCount: Int32
+    /// Groups in all; brokers before 5.2 do not tell.
+    package var totalGroupCount: Int32?
 
     /// A header to send.
-    package init(totalGroupCount: Int32) {
+    package init(totalGroupCount: Int32? = nil) {
         self.totalGroupCount = totalGroupCount
     }
 
     /// Reads the header of a frame.
     package init(fields: HeaderFields) throws(RemotingCodecError) {
-        totalGroupCount = try fields.int32("totalGroupNum")
+        totalGroupCount = try fields.optionalInt32("totalGroupNum")
     }
 
     /// Writes the fields.

@@ -31,17 +31,17 @@ package struct GetAllTopicConfigRequestHeader: RemotingHeader, Hashable {
 
 /// Response header of GET_ALL_TOPIC_CONFIG (21).
 package struct GetAllTopicConfigResponseHeader: RemotingHeader, Hashable {
-    /// Topics in all.
-    package var totalTopicCount: Int32
+    /// Topics in all; brokers before 5.2 do not tell.
+    package var totalTopicCount: Int32?
 
     /// A header to send.
-    package init(totalTopicCount: Int32) {
+    package init(totalTopicCount: Int32? = nil) {
         self.totalTopicCount = totalTopicCount
     }
 
     /// Reads the header of a frame.
     package init(fields: HeaderFields) throws(RemotingCodecError) {
-        totalTopicCount = try fields.int32("totalTopicNum")
+        totalTopicCount = try fields.optionalInt32("totalTopicNum")
     }
 
     /// Writes the fields.
