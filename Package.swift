@@ -117,6 +117,9 @@ let package = Package(
             "mqadmin", ["AdminClient", "RemotingTransport", "MessageModel", nioCore, nioPosix, logging, argumentParser]),
 
         // Tests
+        .target(
+            name: "GRPCTestClient", dependencies: ["CNghttp2", nioCore, nioPosix, nioSSL],
+            path: "Tests/Support/GRPCTestClient", swiftSettings: settings),
         tests("MessageModelTests", ["MessageModel"], resources: [.copy("Golden")]),
         tests("DeliveryEngineTests", ["DeliveryEngine", "MessageModel"]),
         tests(
@@ -124,8 +127,10 @@ let package = Package(
         tests(
             "RemotingCodecTests", ["RemotingCodec", "MessageModel", nioCore], resources: [.copy("Golden")]),
         tests("ProtoMessagesTests", ["ProtoMessages", "MessageModel", nioCore]),
-        tests("HTTP2SessionTests", ["HTTP2Session", nioCore]),
-        tests("GRPCServerTests", ["GRPCServer", "HTTP2Session", nioCore, nioPosix, nioEmbedded, nioSSL, logging]),
+        tests("HTTP2SessionTests", ["HTTP2Session", "GRPCTestClient", nioCore]),
+        tests(
+            "GRPCServerTests",
+            ["GRPCServer", "GRPCTestClient", "CZlib", "HTTP2Session", nioCore, nioPosix, nioEmbedded, nioSSL, logging]),
         tests(
             "RemotingTransportTests",
             ["RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, nioEmbedded, logging]),

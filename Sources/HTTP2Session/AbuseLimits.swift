@@ -19,8 +19,6 @@ package struct AbuseLimits: Sendable {
         case windowUpdate
         /// A frame the library dropped as invalid.
         case invalidFrame
-        /// A frame of a type we do not know.
-        case unknownFrame
     }
 
     /// Burst size and refill of one bucket.
@@ -53,8 +51,6 @@ package struct AbuseLimits: Sendable {
         package var windowUpdate = Rate(burst: 10_000, perSecond: 5_000)
         /// Invalid frames.
         package var invalidFrame = Rate(burst: 100, perSecond: 2)
-        /// Frames of unknown type.
-        package var unknownFrame = Rate(burst: 1_000, perSecond: 100)
 
         /// The defaults.
         package init() {}
@@ -93,7 +89,6 @@ package struct AbuseLimits: Sendable {
     private var priority: Bucket
     private var windowUpdate: Bucket
     private var invalidFrame: Bucket
-    private var unknownFrame: Bucket
     private var refilledMillis: Int64
 
     /// Full buckets at `nowMillis`.
@@ -105,7 +100,6 @@ package struct AbuseLimits: Sendable {
         priority = Bucket(configuration.priority)
         windowUpdate = Bucket(configuration.windowUpdate)
         invalidFrame = Bucket(configuration.invalidFrame)
-        unknownFrame = Bucket(configuration.unknownFrame)
         refilledMillis = nowMillis
     }
 
@@ -120,7 +114,6 @@ package struct AbuseLimits: Sendable {
         case .priority: return priority.take()
         case .windowUpdate: return windowUpdate.take()
         case .invalidFrame: return invalidFrame.take()
-        case .unknownFrame: return unknownFrame.take()
         }
     }
 
@@ -142,6 +135,5 @@ package struct AbuseLimits: Sendable {
         priority.refill(elapsedMillis: elapsedMillis)
         windowUpdate.refill(elapsedMillis: elapsedMillis)
         invalidFrame.refill(elapsedMillis: elapsedMillis)
-        unknownFrame.refill(elapsedMillis: elapsedMillis)
     }
 }

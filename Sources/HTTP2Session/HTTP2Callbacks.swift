@@ -134,8 +134,8 @@ private func onSendData(
     _ source: UnsafeMutablePointer<nghttp2_data_source>?, _ userData: UnsafeMutableRawPointer?
 ) -> Int32 {
     guard let header, let pointer = source?.pointee.ptr else { return callbackFailure }
-    Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef { stream in
-        with(userData, else: ()) { $0.dataSent(stream, header: header, count: count) }
+    let isSent = Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef { stream in
+        with(userData, else: false) { $0.dataSent(stream, header: header, count: count) }
     }
-    return 0
+    return isSent ? 0 : NGHTTP2_ERR_WOULDBLOCK.rawValue
 }
