@@ -130,7 +130,10 @@ let package = Package(
         tests("HTTP2SessionTests", ["HTTP2Session", "GRPCTestClient", nioCore]),
         tests(
             "GRPCServerTests",
-            ["GRPCServer", "GRPCTestClient", "CZlib", "HTTP2Session", nioCore, nioPosix, nioEmbedded, nioSSL, logging]),
+            [
+                "GRPCServer", "GRPCTestClient", "ServerSupport", "CZlib", "HTTP2Session", nioCore, nioPosix,
+                nioEmbedded, nioSSL, logging,
+            ]),
         tests(
             "RemotingTransportTests",
             ["RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, nioEmbedded, logging]),

@@ -300,13 +300,15 @@ final class GRPCConnection: ChannelInboundHandler, @unchecked Sendable {
 
     private var nextCheckMillis: Int64 {
         let limits = loop.configuration
-        var next = lastReadMillis + limits.keepaliveMillis
-        if let sent = pingSentMillis { next = sent + limits.keepaliveTimeoutMillis }
+        let now = loop.nowMillis
+        var next: Int64
         if session?.openStreamCount == 0 {
-            next = idleSinceMillis + limits.idleMillisMax
+            // A call may begin right after this check; its keepalive time then counts from there.
+            next = min(idleSinceMillis + limits.idleMillisMax, now + limits.keepaliveMillis)
+        } else if let sent = pingSentMillis {
+            next = sent + limits.keepaliveTimeoutMillis
         } else {
-            // Calls may end soon after this check; the idle time then counts from there.
-            next = min(next, loop.nowMillis + limits.idleMillisMax)
+            next = min(lastReadMillis + limits.keepaliveMillis, now + limits.idleMillisMax)
         }
         if let notice = drainNoticeMillis { next = min(next, notice) }
         if let stalled = stalledSinceMillis { next = min(next, stalled + limits.writeStallMillisMax) }

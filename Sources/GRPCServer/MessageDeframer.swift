@@ -93,6 +93,8 @@ struct MessageDeframer: ~Copyable {
             partial.clear()
         }
         guard !input.isEmpty else { return .needsMore }
+        // Only the one message of a call that takes one is ever held.
+        if heldOffset != nil { return .failure(.internal, "more than one message in a call that takes one") }
         if partial.count == 0 && input.count >= MessageDeframer.prefixBytes {
             switch check(input) {
             case .failure(let status, let message): return .failure(status, message)

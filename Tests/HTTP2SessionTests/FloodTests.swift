@@ -58,7 +58,7 @@ import Testing
     @Test(
         arguments: [
             (4, 0, [], "SETTINGS"), (6, 0, [0, 0, 0, 0, 0, 0, 0, 0], "PING"), (8, 0, [0, 0, 0, 1], "WINDOW_UPDATE"),
-            ] as [(UInt8, UInt8, [UInt8], String)])
+        ] as [(UInt8, UInt8, [UInt8], String)])
     func connectionFrames(_ type: UInt8, _ flags: UInt8, _ payload: [UInt8], _ name: String) throws {
         let one = RawFrame.frame(type: type, flags: flags, stream: 0, payload)
         let pair = try flooded((0..<20_000).flatMap { _ in one })
