@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 
 /// One method a service answers.
@@ -68,8 +69,8 @@ struct GRPCMethodTable {
     }
 
     func index(of path: UnsafeRawBufferPointer) -> Int? {
-        guard path.count < byLength.count else { return nil }
-        for entry in byLength[path.count] where path.elementsEqual(entry.path) { return entry.index }
+        guard path.count < byLength.count, let start = path.baseAddress else { return nil }
+        for entry in byLength[path.count] where memcmp(start, entry.path, path.count) == 0 { return entry.index }
         return nil
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import HTTP2Session
 
 /// What a request's header fields must say, and what they say about the call.
@@ -94,7 +95,6 @@ enum RequestHeaders {
 
     private static func starts(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
         guard bytes.count >= text.utf8CodeUnitCount else { return false }
-        return bytes.prefix(text.utf8CodeUnitCount).elementsEqual(
-            UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        return bytes.baseAddress.map { memcmp($0, text.utf8Start, text.utf8CodeUnitCount) == 0 } ?? false
     }
 }

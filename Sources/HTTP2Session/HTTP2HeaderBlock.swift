@@ -1,7 +1,8 @@
 import CNghttp2
 
 /// An immutable list of header fields in the shape nghttp2 wants, made once and sent many times.
-// @unchecked: the memory behind `fields` is written in init only and freed in deinit only.
+///
+/// @unchecked Sendable: the memory behind `fields` is written in init only and freed in deinit only.
 package final class HTTP2HeaderBlock: @unchecked Sendable {
     let fields: UnsafeMutableBufferPointer<nghttp2_nv>
     let count: Int
