@@ -75,7 +75,7 @@ let package = Package(
         // Servers
         library(
             "ProxyServer",
-            ["MessageModel", "ProtoMessages", "GRPCServer", "ServerSupport", nioCore, nioConcurrency, logging]),
+            ["MessageModel", "ProtoMessages", "GRPCServer", "ServerSupport", "CZlib", nioCore, nioConcurrency, logging]),
         library(
             "BrokerServer",
             [

@@ -16,7 +16,7 @@ enum Layers {
         "CNghttp2": ["HTTP2Session"],
         "CProtobufC": ["ProtoMessages", "CRocketMQProtos"],
         "CRocketMQProtos": ["ProtoMessages"],
-        "CZlib": ["RemotingCodec", "GRPCServer", "StorageEngine"],
+        "CZlib": ["RemotingCodec", "GRPCServer", "StorageEngine", "ProxyServer"],
     ]
 
     /// Modules from outside that only some of ours may import; those not named here are free.

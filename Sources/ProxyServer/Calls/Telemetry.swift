@@ -1,0 +1,102 @@
+import GRPCServer
+import MessageModel
+import ProtoMessages
+
+extension ProxyService {
+    func telemetry(_ message: UnsafeRawBufferPointer, _ call: GRPCCall) throws {
+        let frame = try TelemetryCommandView(message, in: arena)
+        guard case .settings(let settings) = frame.command else { return }
+        do throws(ProxyError) {
+            guard let answer = try answer(to: settings, message, call) else { return }
+            call.send { ResponseEncoder.settings(settings, answer, into: &$0) }
+            telemetryStarted(call)
+        } catch {
+            // Clients learn what is wrong with their settings from the stream's own status.
+            telemetryEnded(call)
+            call.finish(
+                .invalidArgument, message: "process client telemetryCommand failed. \(error.message)")
+        }
+    }
+
+    private func answer(
+        to settings: SettingsView, _ message: UnsafeRawBufferPointer, _ call: GRPCCall
+    ) throws(ProxyError) -> SettingsAnswer? {
+        try checkClientProperties(settings)
+        switch settings.role {
+        case .none: throw ProxyError(.badRequest, "there is no publishing or subscription data in settings")
+        case .publishing(let topics):
+            for topic in topics { try MessageValidation.checkTopic(topic.name) }
+            return SettingsMerge.producer(configuration)
+        case .subscription(let group, let entries):
+            switch settings.clientType {
+            case .pushConsumer, .simpleConsumer, .unspecified: break
+            case .producer, .pullConsumer, .litePushConsumer, .liteSimpleConsumer:
+                throw ProxyError(.unrecognizedClientType, "clients of this type are not served")
+            }
+            try MessageValidation.checkGroup(group.name)
+            for entry in entries { try MessageValidation.checkTopic(entry.topic.name) }
+            guard let config = try self.group(group.name, for: message, call) else { return nil }
+            return SettingsMerge.consumer(configuration, config)
+        }
+    }
+
+    /// The bounds that the API gives to client labels.
+    private func checkClientProperties(_ settings: SettingsView) throws(ProxyError) {
+        let count = settings.clientPropertyCount
+        guard count > 0 else { return }
+        let refusal = ProxyError(.invalidClientProperties, "client properties are too many, too long or ill-named")
+        guard count <= 32 else { throw refusal }
+        var bytes = 0
+        for index in 0..<count {
+            let (key, value) = settings.clientProperty(index)
+            bytes += key.count + value.count
+            guard (1...64).contains(key.count), value.string.count <= 256, Self.isLabelName(key) else { throw refusal }
+        }
+        guard bytes <= 4_096 else { throw refusal }
+    }
+
+    private static func isLabelName(_ key: ProtoText) -> Bool {
+        for (index, byte) in key.bytes.enumerated() {
+            switch byte {
+            case 0x61...0x7A, 0x41...0x5A: continue
+            case 0x30...0x39, 0x5F, 0x2E, 0x2D: if index == 0 { return false }
+            default: return false
+            }
+        }
+        return !key.string.hasPrefix("rocketmq.")
+    }
+}
+
+/// What the server decides in a Settings answer.
+enum SettingsMerge {
+    static func producer(_ configuration: ProxyConfiguration) -> SettingsAnswer {
+        SettingsAnswer(
+            attemptCountMax: configuration.producerAttemptCountMax,
+            backoff: .exponential(
+                initialMillis: configuration.producerBackoffInitialMillis,
+                maxMillis: configuration.producerBackoffMaxMillis,
+                multiplier: Float(configuration.producerBackoffMultiplier)),
+            // 0 would keep most clients from sending anything.
+            bodyBytesMax: configuration.messages.bodyBytesMax > 0
+                ? Int32(clamping: configuration.messages.bodyBytesMax) : Int32.max,
+            isMessageTypeValidated: configuration.isMessageTypeChecked)
+    }
+
+    static func consumer(_ configuration: ProxyConfiguration, _ group: SubscriptionGroupConfig) -> SettingsAnswer {
+        let backoff: ProtoBackoff =
+            switch group.retryPolicy {
+            case .customized(let delays): .customized(delays.isEmpty ? GroupRetryPolicy.defaultDelaysMillis : delays)
+            case .exponential(let initial, let limit, let multiplier):
+                .exponential(initialMillis: initial, maxMillis: limit, multiplier: Float(multiplier))
+            }
+        return SettingsAnswer(
+            attemptCountMax: group.attemptCountMax, backoff: backoff, isFIFO: group.consumeMessageOrderly,
+            receiveBatchSize: configuration.receiving.batchCountMax,
+            longPollingMillis: configuration.receiving.pollMillisMax)
+    }
+}
+
+extension SubscriptionGroupConfig {
+    /// Deliveries of a message at most, the first one included.
+    var attemptCountMax: Int32 { max(0, min(retryMaxTimes, Int32.max - 1)) + 1 }
+}

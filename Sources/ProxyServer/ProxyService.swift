@@ -1,0 +1,290 @@
+import GRPCServer
+import Logging
+import MessageModel
+import NIOCore
+import ProtoMessages
+
+/// What the services of all loops share.
+package final class ProxyContext: Sendable {
+    /// How the proxy runs.
+    package let configuration: ProxyConfiguration
+    /// Time.
+    package let clock: ProxyClock
+    let topics: MetadataCache<TopicSnapshot>
+    let groups: MetadataCache<SubscriptionGroupConfig>
+    let advertised: AdvertisedEndpoint
+    let logger: Logger
+    let presence = ClientPresence()
+
+    /// A context over a source of metadata.
+    package init(
+        configuration: ProxyConfiguration, metadata: any MetadataSource, clock: ProxyClock = .system, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.clock = clock
+        self.logger = logger
+        topics = MetadataCache(clock: clock) { name async throws(ProxyError) in try await metadata.fetchTopic(name) }
+        groups = MetadataCache(clock: clock) { name async throws(ProxyError) in try await metadata.fetchGroup(name) }
+        advertised = AdvertisedEndpoint(
+            configured: configuration.advertisedAddress,
+            port: configuration.isClientPortKept ? nil : Int32(configuration.grpcPort))
+    }
+
+    /// Forgets unused names; call it about once a second.
+    package func sweep() {
+        topics.sweep()
+        groups.sweep()
+        presence.sweep(nowMillis: clock.uptimeMillis())
+    }
+}
+
+/// The v5 API on one event loop. Nothing an answer depends on is kept here: any proxy can serve any call.
+package final class ProxyService: GRPCService {
+    /// Calls by their place in the method table.
+    enum Method: Int, CaseIterable {
+        case queryRoute, heartbeat, sendMessage, queryAssignment, receiveMessage, ackMessage, telemetry
+        case notifyClientTermination, changeInvisibleDuration
+
+        var path: String {
+            let name =
+                switch self {
+                case .queryRoute: "QueryRoute"
+                case .heartbeat: "Heartbeat"
+                case .sendMessage: "SendMessage"
+                case .queryAssignment: "QueryAssignment"
+                case .receiveMessage: "ReceiveMessage"
+                case .ackMessage: "AckMessage"
+                case .telemetry: "Telemetry"
+                case .notifyClientTermination: "NotifyClientTermination"
+                case .changeInvisibleDuration: "ChangeInvisibleDuration"
+                }
+            return "/apache.rocketmq.v2.MessagingService/\(name)"
+        }
+
+        var kind: GRPCMethod.Kind {
+            switch self {
+            case .receiveMessage: .serverStreaming
+            case .telemetry: .bidi
+            default: .unary
+            }
+        }
+    }
+
+    let context: ProxyContext
+    let eventLoop: any EventLoop
+    let backend: any Backend
+    let metadata: LoopMetadata
+    let arena = DecodeArena()
+    let validation: MessageValidation
+    let propertyNames = StoredPropertyNames()
+    let inflater: BodyInflater
+    var scratch = ByteBuffer()
+    var parked = ParkedRequests()
+    let deliveries: OpenDeliveries
+
+    var configuration: ProxyConfiguration { context.configuration }
+
+    /// The service of one loop over that loop's backend.
+    package init(context: ProxyContext, eventLoop: any EventLoop, backend: any Backend) {
+        self.context = context
+        self.eventLoop = eventLoop
+        self.backend = backend
+        metadata = LoopMetadata(
+            eventLoop: eventLoop, topics: context.topics, groups: context.groups, clock: context.clock)
+        validation = MessageValidation(limits: context.configuration.messages)
+        inflater = BodyInflater(bytesMax: 64 << 20)
+        deliveries = OpenDeliveries()
+    }
+
+    package func methodTable() -> [GRPCMethod] {
+        Method.allCases.map { GRPCMethod(path: $0.path, kind: $0.kind) }
+    }
+
+    package func receive(_ message: UnsafeRawBufferPointer, on call: GRPCCall) {
+        guard let method = Method(rawValue: call.methodIndex) else {
+            return call.finish(.unimplemented, message: "no such method")
+        }
+        guard let clientID = call.metadataBytes("x-mq-client-id"), !ProtoText(clientID).isBlank else {
+            return fail(call, ProxyError(.clientIDRequired, "client-id cannot be empty"))
+        }
+        defer { arena.reset() }
+        do {
+            switch method {
+            case .sendMessage: try sendMessage(message, call)
+            case .receiveMessage: try receiveMessage(message, call)
+            case .ackMessage: try ackMessage(message, call)
+            case .changeInvisibleDuration: try changeInvisibleDuration(message, call)
+            case .queryRoute: try queryRoute(message, call)
+            case .queryAssignment: try queryAssignment(message, call)
+            case .heartbeat: try heartbeat(message, call)
+            case .notifyClientTermination: try notifyClientTermination(message, call)
+            case .telemetry: try telemetry(message, call)
+            }
+        } catch let error as ProxyError {
+            fail(call, error)
+        } catch let error as ProtoError {
+            refuse(call, error)
+        } catch {
+            fail(call, ProxyError(.internalServerError, "\(error)"))
+        }
+    }
+
+    package func halfClosed(_ call: GRPCCall) {
+        guard call.methodIndex == Method.telemetry.rawValue else { return }
+        telemetryEnded(call)
+        call.finish(.ok)
+    }
+
+    package func cancelled(_ call: GRPCCall) {
+        if call.methodIndex == Method.telemetry.rawValue { telemetryEnded(call) }
+    }
+
+    package func drain() {
+        endParkedCalls()
+    }
+
+    // MARK: Answers that end a call
+
+    /// Bytes that are no request of this method: the gRPC status that the gRPC specification gives to that.
+    private func refuse(_ call: GRPCCall, _ error: ProtoError) {
+        switch error.code {
+        case .malformed, .invalidText: call.finish(.internal, message: "cannot parse the request: \(error.message)")
+        case .tooComplex: call.finish(.resourceExhausted, message: error.message)
+        }
+    }
+
+    /// Ends a call with a code of the API.
+    func fail(_ call: GRPCCall, _ error: ProxyError) {
+        call.send { ResponseEncoder.statusOnly(error.status, into: &$0) }
+        switch Method(rawValue: call.methodIndex) {
+        case .receiveMessage:
+            call.send { ResponseEncoder.deliveryTimestamp(millis: context.clock.wallMillis(), into: &$0) }
+        case .telemetry: telemetryEnded(call)
+        default: break
+        }
+        call.finish(.ok)
+    }
+
+    /// Ends a call whose answer is nothing but success.
+    func succeed(_ call: GRPCCall) {
+        call.send { ResponseEncoder.statusOnly(.ok, into: &$0) }
+        call.finish(.ok)
+    }
+
+    // MARK: Metadata
+
+    /// The topic of a request. `nil` when it is not known yet: then the request runs again once it is.
+    func topic(
+        _ name: ProtoText, for message: UnsafeRawBufferPointer, _ call: GRPCCall
+    ) throws(ProxyError) -> LoopMetadata.Topic? {
+        if let known = metadata.knownTopic(name) { return known }
+        let ticket = try parked.park(message, call)
+        switch metadata.topic(name, whenKnown: { [self] in replay(ticket) }) {
+        case .pending: return nil
+        case .found(let topic):
+            parked.remove(ticket)
+            return topic
+        case .absent:
+            parked.remove(ticket)
+            throw ProxyError(.topicNotFound, "no topic route info for topic \(name.string)")
+        case .failed(let error):
+            parked.remove(ticket)
+            throw error
+        }
+    }
+
+    /// The group's configuration, defaults when the brokers know no such group; `nil` as for `topic`.
+    func group(
+        _ name: ProtoText, for message: UnsafeRawBufferPointer, _ call: GRPCCall
+    ) throws(ProxyError) -> SubscriptionGroupConfig? {
+        if let known = metadata.knownGroup(name) { return known }
+        let ticket = try parked.park(message, call)
+        switch metadata.group(name, whenKnown: { [self] in replay(ticket) }) {
+        case .pending: return nil
+        case .found(let group):
+            parked.remove(ticket)
+            return group
+        case .absent, .failed:
+            // Brokers create groups on first use; what they would create has the defaults.
+            parked.remove(ticket)
+            return SubscriptionGroupConfig(name: name.string)
+        }
+    }
+
+    /// The broker that made a handle: one of the topic's, or wherever the name server says a broker of that name is.
+    /// `nil` as for `topic`.
+    func broker(
+        _ name: String, topic: ProtoText, for message: UnsafeRawBufferPointer, _ call: GRPCCall
+    ) throws(ProxyError) -> BrokerTarget? {
+        if let known = metadata.knownTopic(topic)?.snapshot.broker(named: name) { return known }
+        do throws(ProxyError) {
+            guard let found = try self.topic(topic, for: message, call) else { return nil }
+            if let broker = found.snapshot.broker(named: name) { return broker }
+        } catch {
+            guard error.code == .topicNotFound else { throw error }
+        }
+        // Brokers register a topic of their own name.
+        let own = try ownTopic(name, for: message, call)
+        guard let own else { return nil }
+        guard let broker = own.snapshot.broker(named: name) else { throw Self.unknownBroker(name) }
+        return broker
+    }
+
+    private func ownTopic(
+        _ name: String, for message: UnsafeRawBufferPointer, _ call: GRPCCall
+    ) throws(ProxyError) -> LoopMetadata.Topic? {
+        let bytes = Array(name.utf8)
+        let result = bytes.withUnsafeBytes { text -> Result<LoopMetadata.Topic?, ProxyError> in
+            do throws(ProxyError) {
+                return .success(try topic(ProtoText(text), for: message, call))
+            } catch {
+                return .failure(error.code == .topicNotFound ? Self.unknownBroker(name) : error)
+            }
+        }
+        return try result.get()
+    }
+
+    private static func unknownBroker(_ name: String) -> ProxyError {
+        ProxyError(.invalidReceiptHandle, "the receipt handle names the unknown broker \(name)")
+    }
+
+    private func replay(_ ticket: Int) {
+        guard let request = parked.take(ticket), !request.call.isClosed else { return }
+        request.bytes.withUnsafeBytes { receive($0, on: request.call) }
+    }
+}
+
+/// Requests that wait for a route or a configuration, as bytes, bounded in number and size.
+struct ParkedRequests {
+    struct Request {
+        let bytes: [UInt8]
+        let call: GRPCCall
+    }
+
+    private static let countMax = 10_000
+    private static let bytesMax = 64 << 20
+
+    private var requests: [Int: Request] = [:]
+    private var next = 0
+    private(set) var byteCount = 0
+
+    mutating func park(_ message: UnsafeRawBufferPointer, _ call: GRPCCall) throws(ProxyError) -> Int {
+        guard requests.count < Self.countMax, byteCount + message.count <= Self.bytesMax else {
+            throw ProxyError(.tooManyRequests, "too many requests wait for routes")
+        }
+        next += 1
+        requests[next] = Request(bytes: Array(message), call: call)
+        byteCount += message.count
+        return next
+    }
+
+    mutating func take(_ ticket: Int) -> Request? {
+        guard let request = requests.removeValue(forKey: ticket) else { return nil }
+        byteCount -= request.bytes.count
+        return request
+    }
+
+    mutating func remove(_ ticket: Int) {
+        _ = take(ticket)
+    }
+}
