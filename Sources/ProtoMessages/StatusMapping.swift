@@ -12,6 +12,7 @@ package enum StatusMapping {
         case 11: .haNotAvailable  // SLAVE_NOT_AVAILABLE
         case 12: .slavePersistenceTimeout  // FLUSH_SLAVE_TIMEOUT
         case 17: .topicNotFound  // TOPIC_NOT_EXIST
+        case 23: .illegalFilterExpression  // SUBSCRIPTION_PARSE_FAILED
         case 26: .consumerGroupNotFound  // SUBSCRIPTION_GROUP_NOT_EXIST
         case 209: .tooManyRequests  // POLLING_FULL
         default: .internalServerError

@@ -105,7 +105,10 @@ package final class RemotingPeer: @unchecked Sendable {
     // MARK: Sending
 
     private func head(_ code: RequestCode, opaque: Int32, isOneway: Bool = false) -> RemotingFrameHead {
-        .request(code, opaque: opaque, isOneway: isOneway, format: client.configuration.headerFormat)
+        // The binary header has 16 bits for the code.
+        let isCodeLong = code.rawValue > Int32(Int16.max)
+        return .request(
+            code, opaque: opaque, isOneway: isOneway, format: isCodeLong ? .json : client.configuration.headerFormat)
     }
 
     private func register(

@@ -1,0 +1,41 @@
+import ClusterBackend
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import ProxyServer
+import RemotingTransport
+
+/// Brokers in other processes, found through name servers.
+final class ClusterSide: BrokerSide {
+    let metadata: any MetadataSource
+    private let configuration: ProxyConfiguration
+    private let logger: Logger
+    private let clients = NIOLockedValueBox<[RemotingClient]>([])
+
+    init(configuration: ProxyConfiguration, group: any EventLoopGroup, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        let client = RemotingClient(eventLoop: group.next(), logger: logger)
+        metadata = ClusterMetadata(
+            client: client, nameServers: configuration.nameServers, clusterName: configuration.clusterName,
+            timeoutMillis: configuration.brokerTimeoutMillis, clock: .system, logger: logger)
+        clients.withLockedValue { $0.append(client) }
+    }
+
+    func makeBackend(on eventLoop: any EventLoop) -> any Backend {
+        var settings = RemotingClientConfiguration()
+        settings.headerFormat = .rocketmq
+        let client = RemotingClient(eventLoop: eventLoop, configuration: settings, logger: logger)
+        clients.withLockedValue { $0.append(client) }
+        return ClusterBackend(client: client, timeoutMillis: configuration.brokerTimeoutMillis)
+    }
+
+    func describe() -> [String] {
+        let list = configuration.nameServers.map(\.description).joined(separator: ";")
+        return ["name servers: \(list), cluster: \(configuration.clusterName)"]
+    }
+
+    func shutdown() async {
+        for client in clients.withLockedValue({ $0 }) { client.shutdown() }
+    }
+}

@@ -1,0 +1,78 @@
+import GRPCServer
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOSSL
+import ProxyServer
+import ServerSupport
+
+/// The gRPC port and what is behind it.
+final class ProxyFront: Sendable {
+    private let configuration: ProxyConfiguration
+    private let server: GRPCServer
+    private let context: ProxyContext
+    private let tlsContext: NIOLockedValueBox<NIOSSLContext>
+    private let sweep: RepeatedTask
+    private let logger: Logger
+
+    init(
+        configuration: ProxyConfiguration, group: any EventLoopGroup, brokers: any BrokerSide, logger: Logger
+    ) throws {
+        self.configuration = configuration
+        self.logger = logger
+        let context = ProxyContext(configuration: configuration, metadata: brokers.metadata, logger: logger)
+        self.context = context
+        let tls = NIOLockedValueBox(try Self.loadContext(configuration))
+        tlsContext = tls
+        var settings = GRPCServerConfiguration()
+        settings.messageBytesMax = configuration.grpcMessageBytesMax
+        settings.connectionsMax = configuration.connectionsMax
+        settings.tlsContext = { tls.withLockedValue { $0 } }
+        server = GRPCServer(
+            group: group, configuration: settings,
+            serviceFactory: { loop in
+                ProxyService(context: context, eventLoop: loop, backend: brokers.makeBackend(on: loop))
+            }, logger: logger)
+        sweep = group.next().scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { _ in context.sweep()
+        }
+    }
+
+    private static func loadContext(_ configuration: ProxyConfiguration) throws -> NIOSSLContext {
+        let isSelfSigned = configuration.isTLSTestMode
+        return try TLSConfigurationLoader.serverContext(
+            TLSSettings(
+                certificatePath: isSelfSigned ? nil : configuration.tlsCertificatePath,
+                keyPath: isSelfSigned ? nil : configuration.tlsKeyPath, applicationProtocols: ["h2"]))
+    }
+
+    /// Opens the port; answers its number.
+    func bind() async throws -> Int {
+        try await server.bind(host: configuration.listenHost, port: configuration.grpcPort)
+    }
+
+    /// Connections from now on get the certificate that is in the files now.
+    func reloadCertificate() {
+        do {
+            let fresh = try Self.loadContext(configuration)
+            tlsContext.withLockedValue { $0 = fresh }
+            logger.info("certificate reloaded")
+        } catch {
+            logger.error("the certificate was not reloaded", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// What clients are told, for the operator.
+    func describe(port: Int) -> [String] {
+        let told = configuration.advertisedAddress.map { "\($0)" } ?? "the address they dialled"
+        let certificate = configuration.isTLSTestMode ? "self-signed" : configuration.tlsCertificatePath ?? ""
+        return [
+            "v5 clients: \(configuration.listenHost):\(port) with or without TLS (certificate: \(certificate)); "
+                + "routes tell them \(told)"
+        ]
+    }
+
+    func drain() async {
+        sweep.cancel()
+        await server.drain(deadlineMillis: configuration.drainMillisMax)
+    }
+}
