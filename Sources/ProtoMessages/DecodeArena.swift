@@ -16,7 +16,7 @@ package final class DecodeArena {
     /// Bytes of the block that is kept between requests.
     private static let blockBytes = 64 * 1024
     /// What a request may take: this, and `growthFactorMax` times its own size.
-    private static let allowanceBytes = 256 * 1024
+    private static let allowanceBytes = 1024 * 1024
     private static let growthFactorMax = 6
 
     private let state: UnsafeMutablePointer<ArenaState>

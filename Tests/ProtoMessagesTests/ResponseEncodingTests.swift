@@ -121,7 +121,7 @@ import Testing
     }
 }
 
-@Suite struct GeneratedCodeTests {
+@Suite struct TextValidationTests {
     @Test func utf8Validation() {
         func isValid(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { UTF8Validation.isValid($0) } }
         #expect(isValid(Array("héllo wörld — ✓ 𝄞 日本語".utf8)))

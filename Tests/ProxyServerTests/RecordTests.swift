@@ -20,10 +20,18 @@ import Testing
         buffer.writeInteger(4_096 as Int64)
         buffer.writeInteger(isIPv6 ? 0x30 : 0 as Int32)
         buffer.writeInteger(111 as Int64)
-        if isIPv6 { buffer.writeBytes([UInt8](repeating: 0, count: 15) + [1]) } else { buffer.writeBytes([10, 0, 0, 1]) }
+        if isIPv6 {
+            buffer.writeBytes([UInt8](repeating: 0, count: 15) + [1])
+        } else {
+            buffer.writeBytes([10, 0, 0, 1])
+        }
         buffer.writeInteger(5_000 as Int32)
         buffer.writeInteger(222 as Int64)
-        if isIPv6 { buffer.writeBytes([UInt8](repeating: 0, count: 15) + [2]) } else { buffer.writeBytes([10, 0, 0, 2]) }
+        if isIPv6 {
+            buffer.writeBytes([UInt8](repeating: 0, count: 15) + [2])
+        } else {
+            buffer.writeBytes([10, 0, 0, 2])
+        }
         buffer.writeInteger(10_911 as Int32)
         buffer.writeInteger(3 as Int32)
         buffer.writeInteger(0 as Int64)

@@ -131,19 +131,7 @@ import Testing
         func advance(_ millis: Int64) { now.withLockedValue { $0 += millis } }
     }
 
-    private func known(_ cache: MetadataCache<Int>, _ name: String, on loop: NIOAsyncTestingEventLoop) async -> Int {
-        await withCheckedContinuation { continuation in
-            let state = cache.lookup(name, on: loop) { continuation.resume(returning: -1) }
-            switch state {
-            case .found(let value): continuation.resume(returning: value)
-            case .absent: continuation.resume(returning: -2)
-            case .failed: continuation.resume(returning: -3)
-            case nil: Task { await loop.run() }
-            }
-        }
-    }
-
-    @Test func aValueIsFetchedOnceAndRefreshedLater() async throws {
+    @Test func aValueIsFetchedOnceAndRefreshedLater() async {
         let hand = HandClock()
         let fetches = NIOLockedValueBox(0)
         let loop = NIOAsyncTestingEventLoop()
@@ -170,10 +158,10 @@ import Testing
             return
         }
         while fetches.withLockedValue({ $0 }) < 2 { await Task.yield() }
-        try await loop.shutdownGracefully()
+        await loop.shutdownGracefully()
     }
 
-    @Test func absenceIsBelievedForASecond() async throws {
+    @Test func absenceIsBelievedForASecond() async {
         let hand = HandClock()
         let loop = NIOAsyncTestingEventLoop()
         let exists = NIOLockedValueBox(false)
@@ -199,7 +187,7 @@ import Testing
         hand.advance(400_000)
         cache.sweep()
         #expect(cache.count == 0)
-        try await loop.shutdownGracefully()
+        await loop.shutdownGracefully()
     }
 
     @Test func tooManyNamesAreRefused() {
@@ -214,12 +202,5 @@ import Testing
             return
         }
         #expect(error.code == .tooManyRequests)
-    }
-}
-
-extension MetadataState {
-    static func == (left: MetadataState?, right: _OptionalNilComparisonType) -> Bool {
-        if case .none = left { return true }
-        return false
     }
 }
