@@ -20,6 +20,7 @@ package final class ClusterBackend: Backend {
 
     // MARK: Send
 
+    /// SEND_MESSAGE_V2, or SEND_BATCH_MESSAGE for several messages.
     package func send(
         _ request: SendRequest, completion: @escaping (Result<SendReceipt, ProxyError>) -> Void
     ) {
@@ -72,6 +73,7 @@ package final class ClusterBackend: Backend {
 
     // MARK: Receipts
 
+    /// ACK_MESSAGE.
     package func acknowledge(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {
         guard let address = request.broker.masterAddress else { return completion(Self.noMaster(request.broker)) }
         let header = AckMessageRequestHeader(
@@ -82,6 +84,7 @@ package final class ClusterBackend: Backend {
         }
     }
 
+    /// CHANGE_MESSAGE_INVISIBLETIME; the new handle has the times of the answer.
     package func changeInvisible(
         _ request: ReceiptRequest, invisibleMillis: Int64, completion: @escaping (Result<String, ProxyError>) -> Void
     ) {
@@ -114,6 +117,7 @@ package final class ClusterBackend: Backend {
         return .success(handle.text)
     }
 
+    /// CONSUMER_SEND_MSG_BACK with a level that means the dead-letter topic, then the ack.
     package func deadLetter(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {
         guard let address = request.broker.masterAddress else { return completion(Self.noMaster(request.broker)) }
         guard request.handle.logOffset >= 0 else {
@@ -132,6 +136,7 @@ package final class ClusterBackend: Backend {
 
     // MARK: Pop
 
+    /// POP_MESSAGE for all queues of the broker.
     package func pop(_ request: PopRequest, completion: @escaping (Result<PopAnswer, ProxyError>) -> Void) {
         guard let address = request.broker.masterAddress ?? request.broker.readAddress else {
             return completion(.failure(Self.noMaster(request.broker)))

@@ -46,6 +46,7 @@ package final class ClusterMetadata: MetadataSource {
 
     // MARK: Topics
 
+    /// GET_ROUTEINFO_BY_TOPIC, then GET_TOPIC_CONFIG at a broker for the topic's kind.
     package func fetchTopic(_ name: String) async throws(ProxyError) -> TopicSnapshot? {
         let header = GetRouteInfoRequestHeader(topic: name, acceptStandardJsonOnly: true)
         let answer = try await askNameServer(.getRouteinfoByTopic, header)
@@ -84,6 +85,7 @@ package final class ClusterMetadata: MetadataSource {
 
     // MARK: Groups
 
+    /// GET_SUBSCRIPTIONGROUP_CONFIG at a broker of the cluster.
     package func fetchGroup(_ name: String) async throws(ProxyError) -> SubscriptionGroupConfig? {
         let brokers = try await clusterBrokers()
         guard !brokers.isEmpty else {

@@ -96,10 +96,12 @@ package final class ProxyService: GRPCService {
         deliveries = OpenDeliveries()
     }
 
+    /// The calls served; all others are unimplemented to the gRPC server.
     package func methodTable() -> [GRPCMethod] {
         Method.allCases.map { GRPCMethod(path: $0.path, kind: $0.kind) }
     }
 
+    /// Decodes a request, checks it and starts what it asks for.
     package func receive(_ message: UnsafeRawBufferPointer, on call: GRPCCall) {
         guard let method = Method(rawValue: call.methodIndex) else {
             return call.finish(.unimplemented, message: "no such method")
@@ -129,16 +131,19 @@ package final class ProxyService: GRPCService {
         }
     }
 
+    /// A client ends its telemetry stream: so do we.
     package func halfClosed(_ call: GRPCCall) {
         guard call.methodIndex == Method.telemetry.rawValue else { return }
         telemetryEnded(call)
         call.finish(.ok)
     }
 
+    /// A call ended from outside; a pop under way gives its messages back when it comes in.
     package func cancelled(_ call: GRPCCall) {
         if call.methodIndex == Method.telemetry.rawValue { telemetryEnded(call) }
     }
 
+    /// The proxy stops.
     package func drain() {
         endParkedCalls()
     }
