@@ -78,6 +78,11 @@ extension AckLedger {
         return max(0, allowance)
     }
 
+    /// When the last message in flight becomes visible, so that an ordered pop may go on; nil when none is in flight.
+    package var opensAtMillis: Int64? {
+        inFlightCount == 0 ? nil : latestVisibleAtMillis
+    }
+
     /// What an ordered pop may hand out: one batch at a time, in the order of offsets, redeliveries first.
     ///
     /// The same non-empty `attemptID` as that of the batch in flight gets that batch again, as the same attempt.
@@ -93,7 +98,7 @@ extension AckLedger {
             plan.redeliver = batch.prefix(maxCount).map { Redelivery(offset: $0.offset, attempt: $0.attempt) }
             return .open(plan, newAllowed: false)
         }
-        let opensAtMillis = batch.reduce(Int64.min) { max($0, $1.visibleAtMillis) }
+        let opensAtMillis = latestVisibleAtMillis
         guard opensAtMillis <= nowMillis else { return .blocked(untilMillis: opensAtMillis) }
         for entry in batch {
             if entry.attempt >= maxAttempts {

@@ -112,6 +112,12 @@ package struct AckLedger: Sendable {
         return due.top.map { $0.visibleAtMillis <= nowMillis } ?? false
     }
 
+    var latestVisibleAtMillis: Int64 {
+        var latest = Int64.min
+        for entry in entries[head...] where entry.isLive { latest = max(latest, entry.visibleAtMillis) }
+        return latest
+    }
+
     // MARK: Entries
 
     func index(of offset: Int64) -> Int? {

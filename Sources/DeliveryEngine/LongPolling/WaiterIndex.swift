@@ -105,6 +105,15 @@ package struct WaiterIndex<Payload> {
         return woken
     }
 
+    /// Takes out the oldest request of each key, for an event that concerns every queue.
+    package mutating func wakeOneOfEachKey() -> [Payload] {
+        lists.values.map(\.first).compactMap { slot in
+            guard let payload = nodes[Int(slot)].payload else { return nil }
+            remove(slot)
+            return payload
+        }
+    }
+
     private mutating func wake(
         key: Int32, rest: inout Int, into woken: inout [Payload], where canUse: (Payload) -> Bool
     ) {

@@ -66,6 +66,9 @@ package final class RemotingServerConnection: @unchecked Sendable {
         self.calls = PendingCalls(countMax: loop.configuration.outboundCallsMax)
     }
 
+    /// Whether the client can get no answer any more. On the event loop only.
+    package var isGone: Bool { phase == .closing || phase == .closed }
+
     // MARK: Answers, from any thread
 
     /// Answers a request with a typed header. One-way requests get nothing.

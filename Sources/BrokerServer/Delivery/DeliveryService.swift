@@ -1,0 +1,210 @@
+import DeliveryEngine
+import Logging
+import MessageModel
+import NIOConcurrencyHelpers
+import NIOCore
+import Synchronization
+
+/// Hands messages to consumer groups and keeps account of it: pop, acknowledge, change the invisible time, long polls.
+///
+/// The accounts are ack ledgers, one for each group, topic and queue. Every change of one goes to the journal, an
+/// internal topic of the commit log, within milliseconds; snapshots bound what a start has to replay. The calls may come
+/// from any thread; answers of pops come on the request's event loop, or on the calling thread.
+///
+/// ``recover()`` once after the store is open, ``start()``, and ``close()`` before the store closes. Without `start` the
+/// owner drives ``fireTimers()`` and ``flushJournal()``, as tests do.
+package final class DeliveryService: Sendable {
+    /// What the service needs to know of the rest of the broker.
+    package struct Dependencies: Sendable {
+        /// The message store.
+        package var store: any DeliveryStore
+        /// The topic of that name.
+        package var topic: @Sendable (String) -> TopicConfig?
+        /// The group of that name, created where that is allowed.
+        package var group: @Sendable (String) -> SubscriptionGroupConfig?
+        /// Creates a topic of the broker's own unless it exists; the completion runs on any thread.
+        package var createTopic: @Sendable (TopicConfig, @escaping @Sendable (Bool) -> Void) -> Void
+        /// Whether the broker's permission allows reading.
+        package var isReadable: @Sendable () -> Bool
+        /// Where snapshots are kept.
+        package var files: any RegistryStorage
+        /// Committed offsets.
+        package var offsets: ConsumerOffsets
+        /// The clock.
+        package var nowMillis: @Sendable () -> Int64
+
+        /// All of them.
+        package init(
+            store: any DeliveryStore, topic: @escaping @Sendable (String) -> TopicConfig?,
+            group: @escaping @Sendable (String) -> SubscriptionGroupConfig?,
+            createTopic: @escaping @Sendable (TopicConfig, @escaping @Sendable (Bool) -> Void) -> Void,
+            isReadable: @escaping @Sendable () -> Bool = { true }, files: any RegistryStorage,
+            offsets: ConsumerOffsets, nowMillis: @escaping @Sendable () -> Int64
+        ) {
+            self.store = store
+            self.topic = topic
+            self.group = group
+            self.createTopic = createTopic
+            self.isReadable = isReadable
+            self.files = files
+            self.offsets = offsets
+            self.nowMillis = nowMillis
+        }
+    }
+
+    let configuration: DeliveryConfiguration
+    let dependencies: Dependencies
+    let logger: Logger
+    let table: SubscriptionTable
+    let journal: LedgerJournal
+    let timers = DeliveryTimers()
+    let waiterCount = Atomic<Int>(0)
+    let isClosed = Atomic<Bool>(false)
+    private let reviveQueue = Atomic<UInt32>(0)
+
+    /// A service over an open or yet unopened store.
+    package init(configuration: DeliveryConfiguration = .init(), dependencies: Dependencies, logger: Logger) {
+        self.configuration = configuration
+        self.dependencies = dependencies
+        self.logger = logger
+        table = SubscriptionTable(waitersPerKeyMax: configuration.waitersPerKeyMax)
+        journal = LedgerJournal(
+            configuration: configuration, store: dependencies.store, files: dependencies.files,
+            offsets: dependencies.offsets, nowMillis: dependencies.nowMillis, logger: logger)
+    }
+
+    /// The committed offsets.
+    package var offsets: ConsumerOffsets { dependencies.offsets }
+
+    /// Requests parked now.
+    package var parkedCount: Int { waiterCount.load(ordering: .relaxed) }
+
+    // MARK: Life
+
+    /// Rebuilds the ledgers from the last snapshot and the records after it; the store is open, nothing is served yet.
+    package func recover() throws(BrokerError) {
+        let (image, needsSnapshot) = try journal.recover()
+        for (key, queues) in image.ledgers { restore(queues, of: table.findOrMake(key)) }
+        guard needsSnapshot, !journal.snapshot(table.all) else { return }
+        throw BrokerError(.registryFile, "the snapshot of the ack ledgers cannot be saved")
+    }
+
+    /// Puts in recovered ledgers, cut to what the queues hold before new messages come: a power failure may have taken
+    /// messages from the end of a queue, and their offsets will be given to others.
+    private func restore(_ queues: [Int32: AckLedger], of subscription: Subscription) {
+        let mustList = subscription.withState { state in
+            for (queueID, ledger) in queues where queueID >= 0 && queueID < Self.queueIDMax {
+                let bounds = dependencies.store.bounds(topic: subscription.key.topic, queueID: queueID)
+                var ledger = ledger
+                if ledger.reconcile(minOffset: bounds.min, maxOffset: bounds.max) {
+                    state.record(.reconcile(minOffset: bounds.min, maxOffset: bounds.max), queueID: queueID)
+                }
+                state.grow(to: queueID)
+                state.queues[Int(queueID)] = QueueState(ledger: ledger)
+            }
+            return state.mustList()
+        }
+        if mustList { journal.list(subscription) }
+    }
+
+    /// No topic has a queue beyond.
+    private static let queueIDMax: Int32 = 1 << 20
+
+    /// Starts the threads for timers and the journal.
+    package func start() -> Bool {
+        timers.start(nowMillis: dependencies.nowMillis) { [weak self] in self?.fireTimers() }
+            && journal.start { [weak self] in self?.table.all ?? [] }
+    }
+
+    /// Answers whoever waits, writes what is not written and saves a snapshot and the offsets.
+    package func close() {
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        timers.stop()
+        let now = dependencies.nowMillis()
+        for subscription in table.all {
+            let waiters = subscription.withState { $0.takeWaiters() }
+            waiterCount.subtract(waiters.count, ordering: .relaxed)
+            for waiter in waiters { expire(waiter, nowMillis: now, restCount: 0) }
+        }
+        journal.close(table.all)
+    }
+
+    /// Writes the changes made since the last time to the internal topic, and a snapshot when one is due.
+    package func flushJournal() {
+        journal.flush()
+        journal.maintain { table.all }
+    }
+
+    // MARK: Deletion
+
+    /// Forgets all groups' state on a topic that was deleted.
+    package func topicDeleted(_ topic: String) {
+        forget(
+            table.subscriptions(topic: topic),
+            error: ServiceError(code: .topicNotExist, message: "topic[\(topic)] is deleted"))
+        offsets.remove(topic: topic)
+    }
+
+    /// Forgets a group that was deleted.
+    package func groupDeleted(_ group: String) {
+        forget(
+            table.all.filter { $0.key.group == group },
+            error: ServiceError(code: .subscriptionGroupNotExist, message: "subscription group [\(group)] is deleted"))
+        offsets.remove(group: group)
+    }
+
+    private func forget(_ subscriptions: [Subscription], error: ServiceError) {
+        for subscription in subscriptions {
+            let waiters = journal.remove(subscription) { [table] in table.remove(subscription.key) }
+            waiterCount.subtract(waiters.count, ordering: .relaxed)
+            for waiter in waiters {
+                switch waiter {
+                case .pop(let waiter): waiter.completion(.failed(error))
+                case .notification(let waiter): waiter.completion(.failed(error))
+                }
+            }
+        }
+    }
+
+    /// Sets a group's position on a queue: an administrator's reset, or the commit of a consumer that pulls.
+    package func commitOffset(group: String, topic: String, queueID: Int32, offset: Int64) {
+        offsets.commit(group: group, topic: topic, queueID: queueID, offset: offset)
+        guard queueID >= 0, let subscription = table.find(SubscriptionKey(group: group, topic: topic)) else { return }
+        let now = dependencies.nowMillis()
+        var mustList = false
+        let woken = subscription.withState { state -> [WokenWaiter] in
+            guard Int(queueID) < state.queues.count, state.queues[Int(queueID)] != nil, !state.isRemoved else {
+                return []
+            }
+            state.queues[Int(queueID)]?.ledger.reset(to: offset)
+            state.record(.start(offset: offset), queueID: queueID)
+            mustList = state.mustList()
+            return takeOneWaiter(&state, queueID: queueID, nowMillis: now)
+        }
+        if mustList { journal.list(subscription) }
+        run(woken)
+    }
+
+    /// Messages of a queue that a group has not been handed yet or has not acknowledged; nil without a ledger.
+    package func progress(group: String, topic: String, queueID: Int32) -> (lowWater: Int64, next: Int64)? {
+        table.find(SubscriptionKey(group: group, topic: topic))?.withState { state in
+            guard queueID >= 0, Int(queueID) < state.queues.count else { return nil }
+            return state.queues[Int(queueID)].map { ($0.ledger.lowWater, $0.ledger.nextOffset) }
+        }
+    }
+
+    // MARK: Helpers
+
+    func nextReviveQueueID(isOrdered: Bool) -> Int32 {
+        guard !isOrdered else { return ReceiptHandle.orderedReviveQueueId }
+        let (_, count) = reviveQueue.add(1, ordering: .relaxed)
+        return Int32(count % UInt32(max(1, configuration.reviveQueueCount)))
+    }
+}
+
+extension SubscriptionState {
+    /// Makes room for a queue's state.
+    mutating func grow(to queueID: Int32) {
+        while queues.count <= Int(queueID) { queues.append(nil) }
+    }
+}

@@ -1,0 +1,83 @@
+import NIOCore
+import RemotingCodec
+
+/// What delivery needs of the message store: a narrow port, so that its rules can be tested against a store that fails
+/// on demand.
+package protocol DeliveryStore: Sendable {
+    /// The first offset of a queue, and the one after its last readable message.
+    func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64)
+
+    /// Reads records that pass `matching`, from an offset on, to the end of the buffer.
+    func readRecords(
+        topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
+        matching: ((Int64) -> Bool)?
+    ) -> RecordBatch
+
+    /// Appends a message; the completion runs on any thread.
+    func appendRecord(
+        _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void)
+}
+
+/// Records read from a queue.
+package struct RecordBatch: Sendable {
+    /// One record.
+    package struct Record: Sendable {
+        /// Its offset in the queue.
+        package var queueOffset: Int64
+        /// Its offset in the commit log.
+        package var logOffset: Int64
+        /// The hash of its tag.
+        package var tagsCode: Int64
+        /// Where it lies in the buffer, by the buffer's own indices.
+        package var range: Range<Int>
+
+        /// A record by its parts.
+        package init(queueOffset: Int64, logOffset: Int64, tagsCode: Int64, range: Range<Int>) {
+            self.queueOffset = queueOffset
+            self.logOffset = logOffset
+            self.tagsCode = tagsCode
+            self.range = range
+        }
+    }
+
+    /// The records, ascending.
+    package var records: [Record]
+    /// Everything from the start offset to before this one was read or did not match; the start offset when the read
+    /// failed.
+    package var nextOffset: Int64
+
+    /// A batch by its parts.
+    package init(records: [Record], nextOffset: Int64) {
+        self.records = records
+        self.nextOffset = nextOffset
+    }
+}
+
+/// A message that delivery writes itself: changes of ledgers, and dead letters.
+package struct NewRecord: Sendable {
+    /// Its topic.
+    package var topic: String
+    /// Its properties as text.
+    package var properties: String = ""
+    /// Its body.
+    package var body: ByteBuffer
+    /// The record it is a copy of, whose other fields it keeps; nil for one of the broker's own.
+    package var original: MessageRecord?
+
+    /// A message for queue 0 of a topic.
+    package init(topic: String, properties: String = "", body: ByteBuffer, original: MessageRecord? = nil) {
+        self.topic = topic
+        self.properties = properties
+        self.body = body
+        self.original = original
+    }
+}
+
+/// Why the store refused a message.
+package struct DeliveryStoreError: Error, Sendable, CustomStringConvertible {
+    /// The store's words.
+    package var description: String
+
+    /// An error with its words.
+    package init(_ description: String) { self.description = description }
+}

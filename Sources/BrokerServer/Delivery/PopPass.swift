@@ -1,0 +1,282 @@
+import DeliveryEngine
+import MessageModel
+import NIOCore
+
+/// A message to move to the dead-letter queue.
+struct DeadLetter: Sendable {
+    let queueID: Int32
+    let offset: Int64
+    let attempt: Int32
+}
+
+/// One pass of a pop over the queues of a subscription, under its lock: chooses, reads and books messages.
+///
+/// Messages due again come first, over all queues in the order in which they became due, then new ones, beginning with
+/// another queue each time. An ordered pop takes one queue after the other, what is left of its last batch first.
+struct PopPass {
+    private let waiter: PopWaiter
+    private let key: SubscriptionKey
+    private let service: DeliveryService
+    private let nowMillis: Int64
+    private let visibleAtMillis: Int64
+    private var body = ByteBuffer()
+    /// Lowest redelivered offset by queue, to keep one answer's span of offsets small.
+    private var lowest: [Int32: Int64] = [:]
+
+    private(set) var messages: [PoppedMessage] = []
+    private(set) var deadLetters: [DeadLetter] = []
+    /// Messages in the queues looked at that are not handed out.
+    private(set) var restCount: Int64 = 0
+    /// A limit of this answer, not a lack of messages, ended the pass.
+    private(set) var mayHaveMore = false
+    /// When something of what was looked at can be handed out, if nothing new arrives.
+    private(set) var openAtMillis = Int64.max
+
+    init(waiter: PopWaiter, key: SubscriptionKey, service: DeliveryService, nowMillis: Int64) {
+        self.waiter = waiter
+        self.key = key
+        self.service = service
+        self.nowMillis = nowMillis
+        visibleAtMillis = nowMillis + waiter.request.invisibleMillis
+    }
+
+    private var remaining: Int { Int(waiter.request.maxCount) - messages.count }
+    private var bytesLeft: Int { service.configuration.popBytesMax - body.readableBytes }
+    private var isFull: Bool { remaining <= 0 || (bytesLeft <= 0 && !messages.isEmpty) }
+
+    /// The answer.
+    consuming func batch(reviveQueueID: Int32) -> PopBatch {
+        PopBatch(
+            body: body, messages: messages, popMillis: nowMillis, invisibleMillis: waiter.request.invisibleMillis,
+            reviveQueueID: reviveQueueID, restCount: restCount)
+    }
+
+    mutating func run(_ state: inout SubscriptionState) {
+        guard waiter.queueCount > 0 else { return }
+        let single = waiter.request.queueID
+        state.grow(to: waiter.queueCount - 1)
+        let first = single >= 0 ? Int(single) : state.nextQueue % Int(waiter.queueCount)
+        let count = single >= 0 ? 1 : Int(waiter.queueCount)
+        if single < 0 { state.nextQueue = (first + 1) % Int(waiter.queueCount) }
+        let isOrdered = waiter.request.isOrdered
+        if !isOrdered { takeDue(&state, first: first, count: count) }
+        for step in 0..<count {
+            let queueID = Int32((first + step) % Int(waiter.queueCount))
+            guard !isFull else {
+                mayHaveMore = true
+                break
+            }
+            let bounds = prepare(&state, queueID)
+            if isOrdered { takeOrdered(&state, queueID) }
+            takeNew(&state, queueID, bounds: bounds)
+        }
+        if messages.isEmpty { noteOpening(&state, first: first, count: count) }
+    }
+
+    /// Makes the ledger of a queue when there is none, and brings it in line with what the queue holds.
+    private mutating func prepare(_ state: inout SubscriptionState, _ queueID: Int32) -> (min: Int64, max: Int64) {
+        let bounds = service.dependencies.store.bounds(topic: key.topic, queueID: queueID)
+        let index = Int(queueID)
+        if state.queues[index] == nil {
+            let start = startOffset(queueID, bounds)
+            state.queues[index] = QueueState(
+                ledger: AckLedger(startOffset: start, limits: service.configuration.ledger))
+            state.record(.start(offset: start), queueID: queueID)
+        }
+        if state.queues[index]?.ledger.reconcile(minOffset: bounds.min, maxOffset: bounds.max) == true {
+            state.record(.reconcile(minOffset: bounds.min, maxOffset: bounds.max), queueID: queueID)
+        }
+        return bounds
+    }
+
+    /// The committed offset, else by the rule for new groups: a queue that still has its first message is read whole.
+    private func startOffset(_ queueID: Int32, _ bounds: (min: Int64, max: Int64)) -> Int64 {
+        if let committed = service.offsets.offset(group: key.group, topic: key.topic, queueID: queueID) {
+            return max(0, committed)
+        }
+        switch waiter.request.start {
+        case .earliest: return max(0, bounds.min)
+        case .latest: return bounds.min <= 0 ? 0 : max(bounds.max - 1, 0)
+        }
+    }
+
+    // MARK: Messages handed out before
+
+    private mutating func takeDue(_ state: inout SubscriptionState, first: Int, count: Int) {
+        var due: [(atMillis: Int64, queueID: Int32)] = []
+        for step in 0..<count {
+            let index = (first + step) % Int(waiter.queueCount)
+            guard state.queues[index]?.ledger.hasDue(nowMillis: nowMillis) == true,
+                let atMillis = state.queues[index]?.ledger.nextVisibleAtMillis()
+            else { continue }
+            due.append((atMillis, Int32(index)))
+        }
+        guard !due.isEmpty else { return }
+        due.sort { $0.atMillis < $1.atMillis }
+        for (_, queueID) in due {
+            guard !isFull else {
+                mayHaveMore = true
+                return
+            }
+            _ = prepare(&state, queueID)
+            let plan = state.queues[Int(queueID)]?.ledger.takeDue(
+                nowMillis: nowMillis, maxCount: remaining, maxAttempts: waiter.maxAttempts)
+            guard let plan else { continue }
+            carryOut(plan, &state, queueID)
+            if state.queues[Int(queueID)]?.ledger.hasDue(nowMillis: nowMillis) == true { mayHaveMore = true }
+        }
+    }
+
+    private mutating func takeOrdered(_ state: inout SubscriptionState, _ queueID: Int32) {
+        let request = waiter.request
+        let plan = state.queues[Int(queueID)]?.ledger.planOrdered(
+            nowMillis: nowMillis, maxCount: remaining, maxAttempts: waiter.maxAttempts, attemptID: request.attemptID)
+        guard case .open(let due, _) = plan else { return }
+        let count = messages.count
+        carryOut(due, &state, queueID)
+        if messages.count > count { noteAttempt(&state, queueID) }
+    }
+
+    /// Reads and books redeliveries.
+    private mutating func carryOut(_ plan: DuePlan, _ state: inout SubscriptionState, _ queueID: Int32) {
+        for dead in plan.deadLetters {
+            deadLetters.append(DeadLetter(queueID: queueID, offset: dead.offset, attempt: dead.attempt))
+        }
+        guard !plan.redeliver.isEmpty, let next = state.queues[Int(queueID)]?.ledger.nextOffset else { return }
+        var delivery = LedgerChange.Delivery(
+            from: next, next: next, popMillis: nowMillis, visibleAtMillis: visibleAtMillis, new: [])
+        for redelivery in plan.redeliver {
+            guard bytesLeft > 0 || messages.isEmpty else {
+                state.queues[Int(queueID)]?.ledger.release(offset: redelivery.offset)
+                mayHaveMore = true
+                continue
+            }
+            switch read(redelivery, queueID) {
+            case .taken:
+                state.queues[Int(queueID)]?.ledger.redeliver(
+                    redelivery, popMillis: nowMillis, visibleAtMillis: visibleAtMillis)
+                delivery.redelivered.append(redelivery)
+                lowest[queueID] = min(lowest[queueID] ?? .max, redelivery.offset)
+            case .unwanted:
+                // As for new messages: what the group's filter does not let pass is done.
+                state.queues[Int(queueID)]?.ledger.settle(offset: redelivery.offset)
+                state.record(.done(offset: redelivery.offset), queueID: queueID)
+            case .unreadable:
+                state.queues[Int(queueID)]?.ledger.release(offset: redelivery.offset)
+            }
+        }
+        if !delivery.redelivered.isEmpty { state.record(.deliver(delivery), queueID: queueID) }
+    }
+
+    private enum Reading {
+        case taken
+        case unwanted
+        case unreadable
+    }
+
+    private mutating func read(_ redelivery: Redelivery, _ queueID: Int32) -> Reading {
+        let start = body.writerIndex
+        let read = service.dependencies.store.readRecords(
+            topic: key.topic, queueID: queueID, from: redelivery.offset, maxCount: 1, maxBytes: max(1, bytesLeft),
+            into: &body, matching: nil)
+        guard let record = read.records.first else {
+            body.moveWriterIndex(to: start)
+            return .unreadable
+        }
+        guard record.queueOffset == redelivery.offset, waiter.filter.mayMatch(tagsCode: record.tagsCode) else {
+            body.moveWriterIndex(to: start)
+            return .unwanted
+        }
+        if redelivery.attempt > 1 {
+            StoredRecordFields.addReconsumeTimes(redelivery.attempt - 1, to: &body, record: record.range)
+        }
+        append(record, queueID, attempt: redelivery.attempt)
+        return .taken
+    }
+
+    private mutating func append(_ record: RecordBatch.Record, _ queueID: Int32, attempt: Int32) {
+        let start = record.range.lowerBound - body.readerIndex
+        messages.append(
+            PoppedMessage(
+                queueID: queueID, queueOffset: record.queueOffset, logOffset: record.logOffset,
+                range: start..<start + record.range.count, attempt: attempt))
+    }
+
+    // MARK: New messages
+
+    private mutating func takeNew(
+        _ state: inout SubscriptionState, _ queueID: Int32, bounds: (min: Int64, max: Int64)
+    ) {
+        let index = Int(queueID)
+        let request = waiter.request
+        guard var from = state.queues[index]?.ledger.nextOffset else { return }
+        defer { restCount += max(0, bounds.max - (state.queues[index]?.ledger.nextOffset ?? bounds.max)) }
+        if request.isOrdered, !mayFollow(&state, queueID) { return }
+        // A filter may pass over many messages; go on until something matches or the queue ends, within reason.
+        for _ in 0..<Self.readsMax {
+            guard from < bounds.max, !isFull,
+                let allowance = state.queues[index]?.ledger.newAllowance(
+                    maxCount: remaining, lowestRedelivered: lowest[queueID]), allowance > 0
+            else { break }
+            let filter = waiter.filter
+            let matching: ((Int64) -> Bool)? =
+                switch filter {
+                case .all: nil
+                case .tags: { filter.mayMatch(tagsCode: $0) }
+                }
+            let read = service.dependencies.store.readRecords(
+                topic: key.topic, queueID: queueID, from: from, maxCount: allowance, maxBytes: max(1, bytesLeft),
+                into: &body, matching: matching)
+            guard read.nextOffset > from else { break }
+            book(read, &state, queueID, from: from)
+            from = read.nextOffset
+            if !read.records.isEmpty { break }
+        }
+        // An ordered queue is closed by what was just taken from it.
+        if from < bounds.max, !request.isOrdered, state.queues[index]?.ledger.isFull == false { mayHaveMore = true }
+    }
+
+    /// Reads in search of a match before a pop lets others have their turn; each passes over what the store allows.
+    private static let readsMax = 64
+
+    /// Whether new messages may follow in an ordered pop: nothing of the queue is in flight but what this pop took.
+    private func mayFollow(_ state: inout SubscriptionState, _ queueID: Int32) -> Bool {
+        guard let ledger = state.queues[Int(queueID)]?.ledger else { return false }
+        guard ledger.inFlightCount > 0 else { return true }
+        let isRepeat = ledger.orderAttemptID != nil && ledger.orderAttemptID == waiter.request.attemptID
+        let taken = messages.reduce(into: 0) { $0 += $1.queueID == queueID ? 1 : 0 }
+        return !isRepeat && taken == ledger.inFlightCount
+    }
+
+    private mutating func book(
+        _ read: RecordBatch, _ state: inout SubscriptionState, _ queueID: Int32, from: Int64
+    ) {
+        let delivery = LedgerChange.Delivery(
+            from: from, next: read.nextOffset, popMillis: nowMillis, visibleAtMillis: visibleAtMillis,
+            new: read.records.map(\.queueOffset))
+        state.queues[Int(queueID)]?.ledger.deliverNew(
+            offsets: delivery.new, next: delivery.next, popMillis: nowMillis, visibleAtMillis: visibleAtMillis)
+        state.record(.deliver(delivery), queueID: queueID)
+        for record in read.records { append(record, queueID, attempt: 1) }
+        if waiter.request.isOrdered, !read.records.isEmpty { noteAttempt(&state, queueID) }
+    }
+
+    /// Remembers whose batch is in flight.
+    private func noteAttempt(_ state: inout SubscriptionState, _ queueID: Int32) {
+        let attemptID = waiter.request.attemptID ?? ""
+        guard attemptID != state.queues[Int(queueID)]?.ledger.orderAttemptID ?? "" else { return }
+        state.queues[Int(queueID)]?.ledger.setOrderAttempt(attemptID)
+        state.record(.orderAttempt(attemptID), queueID: queueID)
+    }
+
+    /// Notes when the earliest message in flight can be handed out again.
+    private mutating func noteOpening(_ state: inout SubscriptionState, first: Int, count: Int) {
+        for step in 0..<count {
+            let index = (first + step) % Int(waiter.queueCount)
+            let atMillis =
+                waiter.request.isOrdered
+                ? state.queues[index]?.ledger.opensAtMillis : state.queues[index]?.ledger.nextVisibleAtMillis()
+            if let atMillis { openAtMillis = min(openAtMillis, atMillis) }
+        }
+    }
+}

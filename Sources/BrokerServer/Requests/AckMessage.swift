@@ -1,0 +1,40 @@
+import MessageModel
+import RemotingCodec
+import RemotingTransport
+
+/// ACK_MESSAGE (200051): marks one message as done.
+package struct AckMessageHandler: Sendable {
+    private let delivery: DeliveryService
+
+    /// A handler over the delivery service.
+    package init(delivery: DeliveryService) { self.delivery = delivery }
+
+    /// Answers the request.
+    package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
+        do throws(ServiceError) {
+            try ack(request)
+            connection.respond(to: request, code: .success)
+        } catch {
+            connection.respond(to: request, error: error)
+        }
+    }
+
+    func ack(_ request: RemotingCommand) throws(ServiceError) {
+        let header: AckMessageRequestHeader
+        do {
+            header = try request.header(AckMessageRequestHeader.self)
+        } catch {
+            throw .badRequest(error)
+        }
+        let handle: ReceiptHandle
+        do {
+            handle = try ReceiptHandle(parsing: header.extraInfo)
+        } catch {
+            throw .badHandle(error)
+        }
+        try delivery.ack(
+            AckRequest(
+                group: header.consumerGroup, topic: header.topic, queueID: header.queueId, offset: header.offset,
+                popMillis: handle.popTimeMillis, isOrdered: handle.isOrdered))
+    }
+}

@@ -1,0 +1,43 @@
+import MessageModel
+import RemotingCodec
+import RemotingTransport
+
+/// CHANGE_MESSAGE_INVISIBLETIME (200053): sets anew how long a message stays invisible, from now on.
+package struct ChangeInvisibleTimeHandler: Sendable {
+    private let delivery: DeliveryService
+
+    /// A handler over the delivery service.
+    package init(delivery: DeliveryService) { self.delivery = delivery }
+
+    /// Answers the request.
+    package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
+        do throws(ServiceError) {
+            connection.respond(to: request, code: .success, header: try change(request))
+        } catch {
+            connection.respond(to: request, error: error)
+        }
+    }
+
+    func change(_ request: RemotingCommand) throws(ServiceError) -> ChangeInvisibleTimeResponseHeader {
+        let header: ChangeInvisibleTimeRequestHeader
+        do {
+            header = try request.header(ChangeInvisibleTimeRequestHeader.self)
+        } catch {
+            throw .badRequest(error)
+        }
+        let handle: ReceiptHandle
+        do {
+            handle = try ReceiptHandle(parsing: header.extraInfo)
+        } catch {
+            throw .badHandle(error)
+        }
+        let changed = try delivery.changeInvisible(
+            AckRequest(
+                group: header.consumerGroup, topic: header.topic, queueID: header.queueId, offset: header.offset,
+                popMillis: handle.popTimeMillis, isOrdered: handle.isOrdered),
+            handleReviveQueueID: handle.reviveQueueId, invisibleMillis: header.invisibleMillis)
+        return ChangeInvisibleTimeResponseHeader(
+            popMillis: changed.popMillis, invisibleMillis: changed.invisibleMillis,
+            reviveQueueId: changed.reviveQueueID)
+    }
+}

@@ -1,0 +1,144 @@
+import DeliveryEngine
+import Logging
+import MessageModel
+import NIOConcurrencyHelpers
+import NIOCore
+import RemotingCodec
+import Testing
+
+@testable import BrokerServer
+
+/// Collects what completions deliver.
+final class Inbox<Value: Sendable>: Sendable {
+    private let values = NIOLockedValueBox<[Value]>([])
+
+    func put(_ value: Value) { values.withLockedValue { $0.append(value) } }
+    var all: [Value] { values.withLockedValue { $0 } }
+    var count: Int { all.count }
+}
+
+/// A delivery service over a store and files that outlive it, with a clock that moves by hand and no threads.
+final class DeliveryWorld {
+    static let group = "group"
+
+    let store: MemoryDeliveryStore
+    let files: MemoryRegistryStorage
+    let clock: NIOLockedValueBox<Int64>
+    let topics = NIOLockedValueBox<[String: TopicConfig]>([:])
+    let groups = NIOLockedValueBox<[String: SubscriptionGroupConfig]>([:])
+    let offsets: ConsumerOffsets
+    let service: DeliveryService
+
+    init(
+        _ store: MemoryDeliveryStore = MemoryDeliveryStore(), files: MemoryRegistryStorage = MemoryRegistryStorage(),
+        now: Int64 = 1_700_000_000_000, configuration: DeliveryConfiguration = DeliveryConfiguration(),
+        queueCount: Int32 = 1, retryMaxTimes: Int32 = 16
+    ) throws {
+        self.store = store
+        self.files = files
+        let clock = NIOLockedValueBox(now)
+        self.clock = clock
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        offsets = try ConsumerOffsets(storage: files, nowMillis: { clock.withLockedValue { $0 } }, logger: logger)
+        var group = SubscriptionGroupConfig(name: Self.group)
+        group.retryMaxTimes = retryMaxTimes
+        groups.withLockedValue { $0 = [Self.group: group] }
+        topics.withLockedValue {
+            $0 = ["T": TopicConfig(name: "T", readQueueCount: queueCount, writeQueueCount: queueCount)]
+        }
+        service = DeliveryService(
+            configuration: configuration,
+            dependencies: DeliveryService.Dependencies(
+                store: store, topic: { [topics] name in topics.withLockedValue { $0[name] } },
+                group: { [groups] name in groups.withLockedValue { $0[name] } },
+                createTopic: { [topics] topic, done in
+                    topics.withLockedValue { $0[topic.name] = topic }
+                    done(true)
+                }, files: files, offsets: offsets, nowMillis: { clock.withLockedValue { $0 } }),
+            logger: logger)
+        try service.recover()
+    }
+
+    /// The next process over the same disk.
+    func restarted() throws -> DeliveryWorld {
+        let world = try DeliveryWorld(
+            store, files: files, now: now, configuration: service.configuration,
+            queueCount: topics.withLockedValue { $0["T"]?.readQueueCount ?? 1 },
+            retryMaxTimes: groups.withLockedValue { $0[Self.group]?.retryMaxTimes ?? 16 })
+        return world
+    }
+
+    var now: Int64 { clock.withLockedValue { $0 } }
+
+    func advance(_ millis: Int64) {
+        clock.withLockedValue { $0 += millis }
+        service.fireTimers()
+    }
+
+    func send(_ count: Int = 1, queueID: Int32 = 0, tag: String? = nil) {
+        for _ in 0..<count {
+            store.add("T", queueID: queueID, tag: tag)
+            let tagsCode = tag.map { Int64(JavaHash.hashCode($0)) } ?? 0
+            service.messagesArrived([ArrivedMessage(topic: "T", queueID: queueID, tagsCode: tagsCode)])
+        }
+    }
+
+    func request(_ change: (inout PopRequest) -> Void = { _ in }) -> PopRequest {
+        var request = PopRequest(group: Self.group, topic: "T")
+        request.invisibleMillis = 1_000
+        change(&request)
+        return request
+    }
+
+    /// A pop that may wait.
+    func start(_ change: (inout PopRequest) -> Void = { _ in }) -> Inbox<PopOutcome> {
+        let inbox = Inbox<PopOutcome>()
+        service.pop(request(change)) { inbox.put($0) }
+        return inbox
+    }
+
+    /// A pop that answers at once.
+    func pop(_ change: (inout PopRequest) -> Void = { _ in }) -> PopBatch? { start(change).all.first?.batch }
+
+    func ack(
+        _ offset: Int64, queueID: Int32 = 0, popped: Int64? = nil, isOrdered: Bool = false
+    ) throws(ServiceError) {
+        try service.ack(handle(offset, queueID: queueID, popped: popped, isOrdered: isOrdered))
+    }
+
+    func change(
+        _ offset: Int64, queueID: Int32 = 0, popped: Int64? = nil, isOrdered: Bool = false, to millis: Int64
+    ) throws(ServiceError) -> ChangedHandle {
+        try service.changeInvisible(
+            handle(offset, queueID: queueID, popped: popped, isOrdered: isOrdered),
+            handleReviveQueueID: isOrdered ? 999 : 3, invisibleMillis: millis)
+    }
+
+    private func handle(_ offset: Int64, queueID: Int32, popped: Int64?, isOrdered: Bool) -> AckRequest {
+        AckRequest(
+            group: Self.group, topic: "T", queueID: queueID, offset: offset, popMillis: popped ?? now,
+            isOrdered: isOrdered)
+    }
+}
+
+extension PopOutcome {
+    var batch: PopBatch? { if case .found(let batch) = self { batch } else { nil } }
+
+    /// The kind of answer in a word.
+    var word: String {
+        switch self {
+        case .found: "found"
+        case .timedOut: "timedOut"
+        case .pollingFull: "pollingFull"
+        case .failed(let error): "failed \(error.code.rawValue)"
+        }
+    }
+}
+
+extension PopBatch {
+    var queueOffsets: [Int64] { messages.map(\.queueOffset) }
+    var attempts: [Int32] { messages.map(\.attempt) }
+
+    /// The records as a client decodes them.
+    func records() throws -> [MessageRecord] { try MessageRecord.all(in: body) }
+}

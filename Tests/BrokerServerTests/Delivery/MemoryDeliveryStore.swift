@@ -1,0 +1,157 @@
+import MessageModel
+import NIOConcurrencyHelpers
+import NIOCore
+
+@testable import BrokerServer
+
+/// Queues of records in memory. It survives the services over it, as a disk does, and can be told to fail.
+final class MemoryDeliveryStore: DeliveryStore {
+    struct Message: Sendable {
+        var bytes: ByteBuffer
+        var tagsCode: Int64
+        var logOffset: Int64
+    }
+
+    private struct Key: Hashable {
+        var topic: String
+        var queueID: Int32
+    }
+
+    private struct State {
+        var queues: [Key: [Message]] = [:]
+        var firstOffsets: [Key: Int64] = [:]
+        var logOffset: Int64 = 0
+        var failsAppends = false
+        var unreadable: Set<Int64> = []
+        var appends = 0
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    func failAppends(_ fails: Bool = true) { state.withLockedValue { $0.failsAppends = fails } }
+    func makeUnreadable(_ offsets: Set<Int64>) { state.withLockedValue { $0.unreadable = offsets } }
+    var appendCount: Int { state.withLockedValue { $0.appends } }
+
+    func messages(_ topic: String, queueID: Int32 = 0) -> [Message] {
+        state.withLockedValue { $0.queues[Key(topic: topic, queueID: queueID)] ?? [] }
+    }
+
+    /// Loses the end of a queue, as a power failure does.
+    func truncate(_ topic: String, queueID: Int32 = 0, to count: Int) {
+        state.withLockedValue { state in
+            let key = Key(topic: topic, queueID: queueID)
+            state.queues[key] = state.queues[key].map { Array($0.prefix(count)) }
+        }
+    }
+
+    /// Retention: everything before the offset is gone.
+    func expire(_ topic: String, queueID: Int32 = 0, before offset: Int64) {
+        state.withLockedValue { $0.firstOffsets[Key(topic: topic, queueID: queueID)] = offset }
+    }
+
+    func removeTopic(_ topic: String) {
+        state.withLockedValue { state in state.queues = state.queues.filter { $0.key.topic != topic } }
+    }
+
+    @discardableResult
+    func add(
+        _ topic: String, queueID: Int32 = 0, tag: String? = nil, properties: String = "",
+        body: ByteBuffer = ByteBuffer(),
+        reconsumeTimes: Int32 = 0
+    ) -> Int64 {
+        state.withLockedValue { state in
+            let key = Key(topic: topic, queueID: queueID)
+            let offset = Int64(state.queues[key, default: []].count)
+            var properties = properties
+            if let tag { properties += "TAGS\u{1}\(tag)\u{2}" }
+            let bytes = Self.record(
+                topic, queueID, offset, state.logOffset, properties: properties, body: body,
+                reconsumeTimes: reconsumeTimes)
+            let tagsCode = tag.map { Int64(JavaHash.hashCode($0)) } ?? 0
+            state.queues[key, default: []].append(
+                Message(bytes: bytes, tagsCode: tagsCode, logOffset: state.logOffset))
+            state.logOffset += Int64(bytes.readableBytes)
+            return offset
+        }
+    }
+
+    private static func record(
+        _ topic: String, _ queueID: Int32, _ queueOffset: Int64, _ logOffset: Int64, properties: String,
+        body: ByteBuffer, reconsumeTimes: Int32
+    ) -> ByteBuffer {
+        var record = ByteBuffer()
+        let size = 91 + body.readableBytes + topic.utf8.count + properties.utf8.count
+        record.writeInteger(Int32(size))
+        record.writeInteger(UInt32(0xDAA3_20A7))
+        record.writeInteger(Int32(0))
+        record.writeInteger(queueID)
+        record.writeInteger(Int32(7))
+        record.writeInteger(queueOffset)
+        record.writeInteger(logOffset)
+        record.writeInteger(Int32(0))
+        record.writeInteger(Int64(1_000))
+        record.writeBytes([127, 0, 0, 1, 0, 0, 0, 9])
+        record.writeInteger(Int64(1_001))
+        record.writeBytes([127, 0, 0, 1, 0, 0, 42, 159])
+        record.writeInteger(reconsumeTimes)
+        record.writeInteger(Int64(0))
+        record.writeInteger(Int32(body.readableBytes))
+        record.writeImmutableBuffer(body)
+        record.writeInteger(UInt8(topic.utf8.count))
+        record.writeString(topic)
+        record.writeInteger(UInt16(properties.utf8.count))
+        record.writeString(properties)
+        return record
+    }
+
+    // MARK: DeliveryStore
+
+    func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64) {
+        state.withLockedValue { state in
+            let key = Key(topic: topic, queueID: queueID)
+            return (state.firstOffsets[key] ?? 0, Int64(state.queues[key]?.count ?? 0))
+        }
+    }
+
+    func readRecords(
+        topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
+        matching: ((Int64) -> Bool)?
+    ) -> RecordBatch {
+        let (messages, unreadable) = state.withLockedValue { state in
+            (state.queues[Key(topic: topic, queueID: queueID)] ?? [], state.unreadable)
+        }
+        var batch = RecordBatch(records: [], nextOffset: from)
+        var bytes = 0
+        while batch.records.count < maxCount, batch.nextOffset < messages.count {
+            let message = messages[Int(batch.nextOffset)]
+            guard !unreadable.contains(batch.nextOffset) else { break }
+            if matching?(message.tagsCode) ?? true {
+                guard batch.records.isEmpty || bytes + message.bytes.readableBytes <= maxBytes else { break }
+                let start = buffer.writerIndex
+                buffer.writeImmutableBuffer(message.bytes)
+                bytes += message.bytes.readableBytes
+                batch.records.append(
+                    RecordBatch.Record(
+                        queueOffset: batch.nextOffset, logOffset: message.logOffset, tagsCode: message.tagsCode,
+                        range: start..<buffer.writerIndex))
+            }
+            batch.nextOffset += 1
+        }
+        return batch
+    }
+
+    func appendRecord(
+        _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void
+    ) {
+        let fails = state.withLockedValue { state in
+            state.appends += 1
+            return state.failsAppends
+        }
+        guard !fails else { return completion(.failure(DeliveryStoreError("the disk is full"))) }
+        completion(
+            .success(
+                add(
+                    record.topic, properties: record.properties, body: record.body,
+                    reconsumeTimes: record.original?.reconsumeTimes ?? 0)))
+    }
+}
