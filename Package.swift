@@ -152,7 +152,10 @@ let package = Package(
             ], resources: [.copy("Golden")]),
         tests(
             "NameServerTests",
-            ["NameServer", "RemotingCodec", "RemotingTransport", "MessageModel", nioCore, nioPosix, logging]),
+            [
+                "NameServer", "RemotingCodec", "RemotingTransport", "ServerSupport", "MessageModel", nioCore, nioPosix,
+                logging,
+            ], resources: [.copy("Golden")]),
         tests("TidyTests", []),
     ]
 )

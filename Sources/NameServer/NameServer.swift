@@ -57,6 +57,7 @@ package final class NameServer: RemotingService {
 
     // MARK: - Connections
 
+    /// Answers a request on its connection.
     package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
         let ticket = request.ticket
         if request.requestCode == .registerBroker {
@@ -68,6 +69,7 @@ package final class NameServer: RemotingService {
         }
     }
 
+    /// Forgets the brokers that registered on the connection, at once.
     package func connectionClosed(_ connection: RemotingServerConnection) {
         let gone = state.withLockedValue { state in
             state.brokerConnections.removeValue(forKey: connection.id)
