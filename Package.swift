@@ -99,7 +99,6 @@ let package = Package(
             "mqnamesrv",
             [
                 "NameServer", "RemotingTransport", "ServerSupport", "MessageModel", nioCore, nioPosix, logging,
-                argumentParser,
             ]
         ),
         program(
@@ -116,7 +115,8 @@ let package = Package(
                 "StorageEngine", "ServerSupport", "MessageModel", nioCore, nioPosix, nioSSL, logging, argumentParser,
             ]),
         program(
-            "mqadmin", ["AdminClient", "RemotingTransport", "MessageModel", nioCore, nioPosix, logging, argumentParser]),
+            "mqadmin",
+            ["AdminClient", "RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, logging]),
 
         // Tests
         .target(

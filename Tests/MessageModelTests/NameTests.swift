@@ -54,6 +54,11 @@ import Testing
         #expect(ResponseCode.topicNotExist.rawValue == 17 && ResponseCode.pollingTimeout.rawValue == 210)
         #expect(LanguageCode(name: "NODE_JS") == .nodeJS && LanguageCode.other.name == "OTHER")
         #expect(LanguageCode(rawValue: 99).name == "OTHER" && LanguageCode(name: "SWIFT") == nil)
+        let versions: [Int32: String] = [
+            401: "V4_9_4", 413: "V5_0_0", 479: "V5_3_3", 493: "V5_4_0", 317: "V4_5_2", 213: "V4_0_0",
+            412: "V5_0_0_SNAPSHOT", 900: "HIGHER_VERSION", 37: "V3(37)",
+        ]
+        for (ordinal, name) in versions { #expect(ProtocolVersion.name(of: ordinal) == name) }
         #expect(TopicPermission(rawValue: 7).text == "RWX" && TopicPermission.read.text == "R--")
     }
 }

@@ -47,4 +47,16 @@ package enum ProtocolVersion {
     package static let v5_0_0: Int32 = 413
     /// What this implementation states: 5.3.3.
     package static let current: Int32 = 479
+
+    private static let v4_0_0: Int32 = 213
+    private static let higher: Int32 = 612
+
+    /// The release an ordinal stands for, such as `V5_3_3`: from 4.0.0 on each patch has two, a snapshot and itself.
+    package static func name(of version: Int32) -> String {
+        if version >= higher { return "HIGHER_VERSION" }
+        guard version >= v4_0_0 - 1 else { return "V3(\(version))" }
+        let (patches, isRelease) = (version - v4_0_0 + 1).quotientAndRemainder(dividingBy: 2)
+        let suffix = isRelease == 1 ? "" : "_SNAPSHOT"
+        return "V\(4 + patches / 100)_\(patches / 10 % 10)_\(patches % 10)\(suffix)"
+    }
 }

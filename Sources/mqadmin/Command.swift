@@ -1,0 +1,63 @@
+import AdminClient
+import MessageModel
+
+/// What a command prints: lines as Apache's tool prints them, or JSON.
+struct CommandOutput: Sendable {
+    var lines: [String]
+    var json: JSONValue
+}
+
+/// One command of the tool.
+struct Command: Sendable {
+    let name: String
+    let summary: String
+    let options: [CommandOption]
+    /// Whether it works without a name server for these options.
+    var worksWithoutNameServer: @Sendable (GivenOptions) -> Bool = { _ in false }
+    let run: @Sendable (GivenOptions, AdminClient) async throws -> CommandOutput
+
+    static let all: [Command] = [
+        .updateTopic, .deleteTopic, .topicList, .topicRoute, .topicStatus, .updateSubGroup, .clusterList,
+        .consumerProgress,
+    ]
+
+    var allOptions: [CommandOption] { options + CommandOption.common }
+
+    /// The help of one command.
+    var help: String {
+        let usage = allOptions.map { option in
+            let text = (option.short.map { "-\($0)" } ?? "--\(option.long)") + (option.takesValue ? " <arg>" : "")
+            return option.isRequired ? text : "[\(text)]"
+        }
+        let width = (allOptions.map(\.syntax.count).max() ?? 0) + 3
+        let lines = allOptions.map { " \($0.syntax.padded(width))\($0.help)" }
+        return "usage: mqadmin \(name) \(usage.joined(separator: " "))\n" + lines.joined(separator: "\n")
+    }
+
+    /// The list of commands.
+    static var overview: String {
+        let lines = all.map { "   \($0.name.padded(20))\($0.summary)" }
+        return "The most commonly used mqadmin commands are:\n\(lines.joined(separator: "\n"))\n\n"
+            + "See 'mqadmin help <command>' for more information on a specific command."
+    }
+
+    /// The broker or cluster that `-b` and `-c` name.
+    static func target(_ options: GivenOptions) throws -> BrokerTarget {
+        if options.isGiven("brokerAddr") {
+            let address = try options.required("brokerAddr")
+            guard HostPort(parsing: address) != nil else {
+                throw UsageError(description: "--brokerAddr must be host:port, not \(address)")
+            }
+            return .broker(address)
+        }
+        guard options.isGiven("clusterName") else {
+            throw UsageError(description: "one of --brokerAddr and --clusterName is required")
+        }
+        return .cluster(try options.required("clusterName"))
+    }
+
+    static let targetOptions = [
+        CommandOption("b", "brokerAddr", "create on which broker, host:port"),
+        CommandOption("c", "clusterName", "create on all masters of which cluster"),
+    ]
+}
