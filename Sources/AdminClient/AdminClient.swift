@@ -32,7 +32,7 @@ package struct AdminClient: Sendable {
                 return try await client.callAsync(
                     address, code: code, header: header, body: body, timeoutMillis: timeoutMillis)
             } catch {
-                failures.append("\(address): \(error.message)")
+                failures.append(error.message)
             }
         }
         let reasons = failures.isEmpty ? "none is configured" : failures.joined(separator: "; ")
@@ -59,7 +59,7 @@ package struct AdminClient: Sendable {
             answer = try await client.callAsync(
                 address, code: code, header: header, body: body, timeoutMillis: timeoutMillis)
         } catch {
-            throw AdminError(.unreachable, "\(address): \(error.message)")
+            throw AdminError(.unreachable, error.message)
         }
         return try Self.successful(answer, from: "\(address)")
     }
