@@ -18,12 +18,13 @@ final class Inbox<Value: Sendable>: Sendable {
 }
 
 /// A delivery service over a store and files that outlive it, with a clock that moves by hand and no threads.
-final class DeliveryWorld {
+final class DeliveryWorld: Sendable {
     static let group = "group"
 
     let store: MemoryDeliveryStore
     let files: MemoryRegistryStorage
     let clock: NIOLockedValueBox<Int64>
+    private let realClock: (@Sendable () -> Int64)?
     let topics = NIOLockedValueBox<[String: TopicConfig]>([:])
     let groups = NIOLockedValueBox<[String: SubscriptionGroupConfig]>([:])
     let offsets: ConsumerOffsets
@@ -32,14 +33,16 @@ final class DeliveryWorld {
     init(
         _ store: MemoryDeliveryStore = MemoryDeliveryStore(), files: MemoryRegistryStorage = MemoryRegistryStorage(),
         now: Int64 = 1_700_000_000_000, configuration: DeliveryConfiguration = DeliveryConfiguration(),
-        queueCount: Int32 = 1, retryMaxTimes: Int32 = 16
+        queueCount: Int32 = 1, retryMaxTimes: Int32 = 16, realClock: (@Sendable () -> Int64)? = nil
     ) throws {
         self.store = store
         self.files = files
         let clock = NIOLockedValueBox(now)
         self.clock = clock
+        self.realClock = realClock
+        let nowMillis: @Sendable () -> Int64 = realClock ?? { clock.withLockedValue { $0 } }
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        offsets = try ConsumerOffsets(storage: files, nowMillis: { clock.withLockedValue { $0 } }, logger: logger)
+        offsets = try ConsumerOffsets(storage: files, nowMillis: nowMillis, logger: logger)
         var group = SubscriptionGroupConfig(name: Self.group)
         group.retryMaxTimes = retryMaxTimes
         groups.withLockedValue { $0 = [Self.group: group] }
@@ -54,7 +57,7 @@ final class DeliveryWorld {
                 createTopic: { [topics] topic, done in
                     topics.withLockedValue { $0[topic.name] = topic }
                     done(true)
-                }, files: files, offsets: offsets, nowMillis: { clock.withLockedValue { $0 } }),
+                }, files: files, offsets: offsets, nowMillis: nowMillis),
             logger: logger)
         try service.recover()
     }
@@ -64,11 +67,20 @@ final class DeliveryWorld {
         let world = try DeliveryWorld(
             store, files: files, now: now, configuration: service.configuration,
             queueCount: topics.withLockedValue { $0["T"]?.readQueueCount ?? 1 },
-            retryMaxTimes: groups.withLockedValue { $0[Self.group]?.retryMaxTimes ?? 16 })
+            retryMaxTimes: groups.withLockedValue { $0[Self.group]?.retryMaxTimes ?? 16 }, realClock: realClock)
         return world
     }
 
-    var now: Int64 { clock.withLockedValue { $0 } }
+    var now: Int64 { realClock?() ?? clock.withLockedValue { $0 } }
+
+    /// A clock that goes by itself.
+    static func makeRealClock() -> @Sendable () -> Int64 {
+        let start = ContinuousClock.now
+        return {
+            let elapsed = (ContinuousClock.now - start).components
+            return 1_700_000_000_000 + elapsed.seconds * 1_000 + elapsed.attoseconds / 1_000_000_000_000_000
+        }
+    }
 
     func advance(_ millis: Int64) {
         clock.withLockedValue { $0 += millis }
