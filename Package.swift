@@ -156,6 +156,12 @@ let package = Package(
                 "NameServer", "RemotingCodec", "RemotingTransport", "ServerSupport", "MessageModel", nioCore, nioPosix,
                 logging,
             ], resources: [.copy("Golden")]),
+        tests(
+            "AdminClientTests",
+            [
+                "AdminClient", "NameServer", "RemotingCodec", "RemotingTransport", "ServerSupport", "MessageModel",
+                nioCore, nioPosix, nioConcurrency, logging,
+            ]),
         tests("TidyTests", []),
     ]
 )
