@@ -57,11 +57,12 @@ let package = Package(
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CRocketMQProtos", dependencies: ["CProtobufC"]),
+        .target(name: "CStorageSupport"),
 
         // Model and pure logic
         library("MessageModel", []),
         library("DeliveryEngine", ["MessageModel"]),
-        library("StorageEngine", ["MessageModel", nioCore, nioConcurrency]),
+        library("StorageEngine", ["MessageModel", "CStorageSupport", nioCore, nioConcurrency]),
         library("RemotingCodec", ["MessageModel", "CZlib", nioCore]),
         library("ProtoMessages", ["MessageModel", "CProtobufC", "CRocketMQProtos", nioCore]),
         library("HTTP2Session", ["CNghttp2", nioCore]),
@@ -125,7 +126,7 @@ let package = Package(
         tests("MessageModelTests", ["MessageModel"], resources: [.copy("Golden")]),
         tests("DeliveryEngineTests", ["DeliveryEngine", "MessageModel"]),
         tests(
-            "StorageEngineTests", ["StorageEngine", "MessageModel", nioCore], resources: [.copy("Golden")]),
+            "StorageEngineTests", ["StorageEngine", "CStorageSupport", "MessageModel", nioCore], resources: [.copy("Golden")]),
         tests(
             "RemotingCodecTests", ["RemotingCodec", "MessageModel", nioCore], resources: [.copy("Golden")]),
         tests("ProtoMessagesTests", ["ProtoMessages", "MessageModel", nioCore]),

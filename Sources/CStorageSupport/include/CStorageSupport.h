@@ -1,0 +1,36 @@
+#ifndef C_STORAGE_SUPPORT_H
+#define C_STORAGE_SUPPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// Installs the process-wide SIGBUS handler behind the guarded copies; safe to call often.
+int storage_guard_install(void);
+
+/// memcpy where one side is a mapped file. A page that cannot be read or written (bad disk, no space, file system
+/// gone read-only) gives -1 instead of killing the process.
+int storage_copy_guarded(void *destination, const void *source, size_t count);
+
+/// memset over a mapped file, guarded like the copy.
+int storage_zero_guarded(void *destination, size_t count);
+
+/// CRC-32 with the zlib polynomial; `crc` is the value of the bytes before (0 at the start).
+uint32_t storage_crc32(uint32_t crc, const void *bytes, size_t count);
+
+/// The same by tables only, for the test that compares both.
+uint32_t storage_crc32_portable(uint32_t crc, const void *bytes, size_t count);
+
+/// Faults in and dirties the pages of a shared mapping; 0, or an errno. EINVAL: the kernel does not know the advice.
+int storage_populate_write(void *address, size_t count);
+
+/// Takes an exclusive lock of byte 0 for as long as `fd` is open; 0, or an errno. It conflicts with the record lock
+/// that Java's FileChannel takes.
+int storage_lock_byte_zero(int fd);
+
+/// Reserves blocks for the first `size` bytes; 0, or an errno.
+int storage_reserve(int fd, int64_t size);
+
+/// Makes a byte range read as zeros, without changing the file size; 0, or an errno.
+int storage_punch(int fd, int64_t offset, int64_t count);
+
+#endif

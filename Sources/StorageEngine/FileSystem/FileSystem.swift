@@ -1,0 +1,140 @@
+/// What went wrong in a file operation; `errorNumber` is the system's errno.
+package struct FileSystemError: Error, Sendable, CustomStringConvertible {
+    /// The kinds the engine tells apart.
+    package enum Kind: String, Sendable {
+        case notFound, permissionDenied, noSpace, inputOutput, locked, other
+    }
+
+    /// The kind, which decides what the engine does next.
+    package var kind: Kind
+    /// The operation that failed, as a word.
+    package var operation: String
+    /// The path it was tried on.
+    package var path: String
+    /// The system's errno, 0 when there is none.
+    package var errorNumber: Int32
+
+    /// An error of `operation` on `path`.
+    package init(kind: Kind, operation: String, path: String, errorNumber: Int32 = 0) {
+        self.kind = kind
+        self.operation = operation
+        self.path = path
+        self.errorNumber = errorNumber
+    }
+
+    package var description: String {
+        "\(operation) \(path): \(kind.rawValue)" + (errorNumber == 0 ? "" : " (errno \(errorNumber))")
+    }
+}
+
+/// One name in a directory.
+package struct DirectoryEntry: Hashable, Sendable {
+    /// The last path component.
+    package var name: String
+    /// Whether it is a directory.
+    package var isDirectory: Bool
+    /// Length in bytes; 0 for a directory.
+    package var size: Int
+    /// Last modification, milliseconds since 1970.
+    package var modifiedMillis: Int64
+
+    /// An entry.
+    package init(name: String, isDirectory: Bool, size: Int, modifiedMillis: Int64) {
+        self.name = name
+        self.isDirectory = isDirectory
+        self.size = size
+        self.modifiedMillis = modifiedMillis
+    }
+}
+
+/// Room on the partition of a path.
+package struct DiskSpace: Hashable, Sendable {
+    /// Bytes of the partition.
+    package var totalBytes: Int64
+    /// Bytes an unprivileged writer can still use.
+    package var availableBytes: Int64
+
+    /// A measurement.
+    package init(totalBytes: Int64, availableBytes: Int64) {
+        self.totalBytes = totalBytes
+        self.availableBytes = availableBytes
+    }
+
+    /// Used part in percent, 0...100.
+    package var usedPercent: Int {
+        guard totalBytes > 0 else { return 0 }
+        return Int((totalBytes - max(0, availableBytes)) * 100 / totalBytes)
+    }
+}
+
+/// How `openFile` treats a file that is or is not there.
+package enum FileOpenMode: Hashable, Sendable {
+    /// The file must exist; it is opened for reading and writing.
+    case existing
+    /// Created when missing, then made at least `size` bytes long. With `reserve` the blocks are allocated as well, so
+    /// that a full disk shows here and not at a later write.
+    case create(size: Int, reserve: Bool)
+}
+
+/// The files the engine uses. The Linux adapter is the real one; the in-memory adapter injects faults. Paths are
+/// absolute, with `/`.
+package protocol FileSystem: Sendable {
+    /// Makes a directory and its parents.
+    func makeDirectories(_ path: String) throws(FileSystemError)
+    /// The entries of a directory in any order; `notFound` when it is missing.
+    func list(_ path: String) throws(FileSystemError) -> [DirectoryEntry]
+    /// Whether a file or directory is there.
+    func exists(_ path: String) -> Bool
+    /// Opens a file for reading and writing.
+    func openFile(_ path: String, mode: FileOpenMode) throws(FileSystemError) -> any StoreFile
+    /// Removes a file.
+    func remove(_ path: String) throws(FileSystemError)
+    /// Removes a directory with all in it; nothing happens when it is missing.
+    func removeTree(_ path: String) throws(FileSystemError)
+    /// Replaces `target` by `source` atomically.
+    func rename(_ source: String, to target: String) throws(FileSystemError)
+    /// Makes creations, removals and renames in a directory durable.
+    func synchronizeDirectory(_ path: String) throws(FileSystemError)
+    /// Locks a file against other processes; `locked` when another holder exists. Released when the value is dropped.
+    func lock(_ path: String) throws(FileSystemError) -> any FileLock
+    /// Room on the partition that holds `path`.
+    func space(at path: String) throws(FileSystemError) -> DiskSpace
+}
+
+/// A held lock file.
+package protocol FileLock: AnyObject, Sendable {}
+
+/// An open file. All offsets are absolute; calls may come from any thread. It closes when dropped.
+package protocol StoreFile: AnyObject, Sendable {
+    /// The path it was opened with.
+    var path: String { get }
+    /// The length now.
+    func size() throws(FileSystemError) -> Int
+    /// Reads up to `buffer.count` bytes; fewer only at the end of the file.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int
+    /// Writes all bytes or throws; after an error any part of them may have been written.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError)
+    /// Makes a range read as zeros.
+    func zero(from offset: Int, count: Int) throws(FileSystemError)
+    /// Changes the length.
+    func truncate(to size: Int) throws(FileSystemError)
+    /// Returns when everything written before is on the disk. An error means it may never be.
+    func synchronize() throws(FileSystemError)
+    /// Maps the whole file, which must not change its size afterwards.
+    func map() throws(FileSystemError) -> any MappedRegion
+}
+
+/// A mapped file. Copies report a page that the disk cannot give or take as an error. Concurrent copies of disjoint
+/// ranges are fine; the engine orders overlapping ones.
+package protocol MappedRegion: AnyObject, Sendable {
+    /// Length of the mapping.
+    var count: Int { get }
+    /// Faults the pages of a range in for writing, so that later stores are cheap and cannot fail for lack of room.
+    func prepareForWriting(from offset: Int, count: Int) throws(FileSystemError)
+    /// Copies into the file.
+    func copyIn(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError)
+    /// Copies out of the file.
+    func copyOut(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError)
+    /// Makes a range durable; same promise as `StoreFile.synchronize`.
+    func synchronize(from offset: Int, count: Int) throws(FileSystemError)
+}

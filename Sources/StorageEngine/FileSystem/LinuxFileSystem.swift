@@ -1,0 +1,285 @@
+import CStorageSupport
+import Glibc
+
+/// The `FileSystem` of a Linux machine.
+package struct LinuxFileSystem: FileSystem {
+    /// The adapter; it has no state.
+    package init() {
+        _ = storage_guard_install()
+    }
+
+    package func makeDirectories(_ path: String) throws(FileSystemError) {
+        if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+            throw .last("mkdir", path)
+        }
+        try makeDirectories(String(path[..<slash]))
+        if mkdir(path, 0o755) != 0 && errno != EEXIST { throw .last("mkdir", path) }
+    }
+
+    package func list(_ path: String) throws(FileSystemError) -> [DirectoryEntry] {
+        guard let directory = opendir(path) else { throw .last("opendir", path) }
+        defer { closedir(directory) }
+        let descriptor = dirfd(directory)
+        var entries: [DirectoryEntry] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(directory) else { break }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
+                field.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            var status = stat()
+            // A name that vanishes between the two calls is simply not there any more.
+            guard fstatat(descriptor, name, &status, 0) == 0 else { continue }
+            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+            entries.append(
+                DirectoryEntry(
+                    name: name, isDirectory: isDirectory, size: isDirectory ? 0 : Int(status.st_size),
+                    modifiedMillis: Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000))
+        }
+        if errno != 0 { throw .last("readdir", path) }
+        return entries
+    }
+
+    package func exists(_ path: String) -> Bool {
+        access(path, F_OK) == 0
+    }
+
+    package func openFile(_ path: String, mode: FileOpenMode) throws(FileSystemError) -> any StoreFile {
+        switch mode {
+        case .existing:
+            let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC)
+            if descriptor < 0 { throw .last("open", path) }
+            return LinuxFile(path: path, descriptor: descriptor)
+        case .create(let size, let reserve):
+            let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            if descriptor < 0 { throw .last("create", path) }
+            let file = LinuxFile(path: path, descriptor: descriptor)
+            if try file.size() < size {
+                if reserve { try file.reserve(size) }
+                if try file.size() < size { try file.truncate(to: size) }
+            }
+            return file
+        }
+    }
+
+    package func remove(_ path: String) throws(FileSystemError) {
+        if unlink(path) != 0 { throw .last("unlink", path) }
+    }
+
+    package func removeTree(_ path: String) throws(FileSystemError) {
+        let entries: [DirectoryEntry]
+        do {
+            entries = try list(path)
+        } catch {
+            if error.kind == .notFound { return }
+            throw error
+        }
+        for entry in entries {
+            let child = path + "/" + entry.name
+            if entry.isDirectory { try removeTree(child) } else { try remove(child) }
+        }
+        if rmdir(path) != 0 && errno != ENOENT { throw .last("rmdir", path) }
+    }
+
+    package func rename(_ source: String, to target: String) throws(FileSystemError) {
+        if Glibc.rename(source, target) != 0 { throw .last("rename", source) }
+    }
+
+    package func synchronizeDirectory(_ path: String) throws(FileSystemError) {
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0 { throw .last("open", path) }
+        defer { _ = close(descriptor) }
+        // Some file systems refuse fsync of a directory; there is nothing stronger to ask of them.
+        if fsync(descriptor) != 0 && errno != EINVAL { throw .last("fsync", path) }
+    }
+
+    package func lock(_ path: String) throws(FileSystemError) -> any FileLock {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        if descriptor < 0 { throw .last("open", path) }
+        let file = LinuxFile(path: path, descriptor: descriptor)
+        let failure = storage_lock_byte_zero(descriptor)
+        if failure == EAGAIN || failure == EACCES {
+            throw FileSystemError(kind: .locked, operation: "lock", path: path, errorNumber: failure)
+        }
+        if failure != 0 { throw FileSystemError(errorNumber: failure, "lock", path) }
+        return LinuxFileLock(file: file)
+    }
+
+    package func space(at path: String) throws(FileSystemError) -> DiskSpace {
+        var status = statvfs()
+        if statvfs(path, &status) != 0 { throw .last("statvfs", path) }
+        let block = Int64(status.f_frsize)
+        // Blocks kept for root count as used: an ordinary writer cannot have them.
+        let used = Int64(status.f_blocks) - Int64(status.f_bfree)
+        return DiskSpace(
+            totalBytes: (used + Int64(status.f_bavail)) * block, availableBytes: Int64(status.f_bavail) * block)
+    }
+}
+
+extension FileSystemError {
+    /// An error from an errno.
+    init(errorNumber: Int32, _ operation: String, _ path: String) {
+        let kind: Kind
+        switch errorNumber {
+        case ENOENT, ENOTDIR: kind = .notFound
+        case EACCES, EPERM, EROFS: kind = .permissionDenied
+        case ENOSPC, EDQUOT: kind = .noSpace
+        case EIO: kind = .inputOutput
+        default: kind = .other
+        }
+        self.init(kind: kind, operation: operation, path: path, errorNumber: errorNumber)
+    }
+
+    /// The error the last system call left in errno.
+    static func last(_ operation: String, _ path: String) -> FileSystemError {
+        FileSystemError(errorNumber: errno, operation, path)
+    }
+}
+
+private final class LinuxFileLock: FileLock {
+    // The lock lives as long as the open file.
+    private let file: LinuxFile
+
+    init(file: LinuxFile) {
+        self.file = file
+    }
+}
+
+/// A file descriptor with positional reads and writes.
+final class LinuxFile: StoreFile {
+    let path: String
+    private let descriptor: Int32
+
+    init(path: String, descriptor: Int32) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    func size() throws(FileSystemError) -> Int {
+        var status = stat()
+        if fstat(descriptor, &status) != 0 { throw .last("fstat", path) }
+        return Int(status.st_size)
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            guard let base = buffer.baseAddress else { break }
+            let count = pread(descriptor, base + done, buffer.count - done, off_t(offset + done))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .last("pread", path)
+            }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        var done = 0
+        while done < bytes.count {
+            guard let base = bytes.baseAddress else { break }
+            let count = pwrite(descriptor, base + done, bytes.count - done, off_t(offset + done))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .last("pwrite", path)
+            }
+            done += count
+        }
+    }
+
+    func zero(from offset: Int, count: Int) throws(FileSystemError) {
+        if count <= 0 || storage_punch(descriptor, Int64(offset), Int64(count)) == 0 { return }
+        // The file system has no holes: write the zeros.
+        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: min(count, 1 << 16), alignment: 8)
+        defer { block.deallocate() }
+        block.initializeMemory(as: UInt8.self, repeating: 0)
+        var done = 0
+        while done < count {
+            let piece = min(block.count, count - done)
+            try write(UnsafeRawBufferPointer(rebasing: block[..<piece]), at: offset + done)
+            done += piece
+        }
+    }
+
+    func truncate(to size: Int) throws(FileSystemError) {
+        if ftruncate(descriptor, off_t(size)) != 0 { throw .last("ftruncate", path) }
+    }
+
+    func reserve(_ size: Int) throws(FileSystemError) {
+        let failure = storage_reserve(descriptor, Int64(size))
+        // Without support the file stays sparse, and a full disk shows as a failed guarded copy instead.
+        if failure != 0 && failure != EOPNOTSUPP && failure != ENOSYS {
+            throw FileSystemError(errorNumber: failure, "fallocate", path)
+        }
+    }
+
+    func synchronize() throws(FileSystemError) {
+        if fdatasync(descriptor) != 0 { throw .last("fdatasync", path) }
+    }
+
+    func map() throws(FileSystemError) -> any MappedRegion {
+        let length = try size()
+        guard length > 0, let address = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
+            address != MAP_FAILED
+        else { throw .last("mmap", path) }
+        return LinuxMappedRegion(path: path, address: address, count: length)
+    }
+}
+
+// The address never changes while the object lives; what lies behind it is shared memory whose writers the engine
+// orders.
+final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
+    let count: Int
+    private let path: String
+    private let address: UnsafeMutableRawPointer
+    private let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+
+    init(path: String, address: UnsafeMutableRawPointer, count: Int) {
+        self.path = path
+        self.address = address
+        self.count = count
+    }
+
+    deinit {
+        munmap(address, count)
+    }
+
+    func prepareForWriting(from offset: Int, count wanted: Int) throws(FileSystemError) {
+        let start = offset & ~(pageSize - 1)
+        let end = min(count, offset + wanted)
+        if end <= start { return }
+        let failure = storage_populate_write(address + start, end - start)
+        // An old kernel faults page by page instead.
+        if failure != 0 && failure != EINVAL { throw FileSystemError(errorNumber: failure, "populate", path) }
+    }
+
+    func copyIn(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        precondition(offset >= 0 && offset + bytes.count <= count, "copy past the mapping")
+        guard let base = bytes.baseAddress else { return }
+        if storage_copy_guarded(address + offset, base, bytes.count) != 0 {
+            throw FileSystemError(kind: .inputOutput, operation: "store to mapped page", path: path)
+        }
+    }
+
+    func copyOut(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        precondition(offset >= 0 && offset + buffer.count <= count, "copy past the mapping")
+        guard let base = buffer.baseAddress else { return }
+        if storage_copy_guarded(base, address + offset, buffer.count) != 0 {
+            throw FileSystemError(kind: .inputOutput, operation: "load from mapped page", path: path)
+        }
+    }
+
+    func synchronize(from offset: Int, count wanted: Int) throws(FileSystemError) {
+        let start = offset & ~(pageSize - 1)
+        let end = min(count, offset + wanted)
+        if end > start && msync(address + start, end - start, MS_SYNC) != 0 { throw .last("msync", path) }
+    }
+}
