@@ -33,4 +33,8 @@ int storage_reserve(int fd, int64_t size);
 /// Makes a byte range read as zeros, without changing the file size; 0, or an errno.
 int storage_punch(int fd, int64_t offset, int64_t count);
 
+
+/// Names the calling thread, at most 15 bytes of it.
+void storage_name_thread(const char *name);
+
 #endif

@@ -1,3 +1,4 @@
+import CStorageSupport
 import Glibc
 
 /// A named thread with a small stack. The engine blocks in fsync and file writes, which neither an event loop nor the
@@ -30,7 +31,7 @@ final class WorkerThread: @unchecked Sendable {
             { argument in
                 guard let argument else { return nil }
                 let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-                pthread_setname_np(pthread_self(), body.name)
+                storage_name_thread(body.name)
                 body.run()
                 return nil
             }, body.toOpaque())

@@ -1,0 +1,78 @@
+import CStorageSupport
+
+/// The `checkpoint` file: Apache's five longs (`store.md` §7), and behind them our own note of how far log and queues
+/// are both on disk, which bounds what recovery reads. Apache ignores and keeps our part.
+struct Checkpoint: Hashable {
+    /// Store time of the newest flushed record.
+    var logTimestampMillis: Int64 = 0
+    /// Store time of the newest flushed consume queue unit.
+    var queueTimestampMillis: Int64 = 0
+    /// Store time of the newest record in the index files.
+    var indexTimestampMillis: Int64 = 0
+    var masterFlushedOffset: Int64 = 0
+    var confirmOffset: Int64 = 0
+    /// Start of a record (or end of the log) before which nothing needs to be looked at; nil when not known.
+    var recoverFrom: Int64?
+
+    static let fileBytes = 4096
+    private static let noteAt = 1024
+    private static let noteMagic = Int64(0x4D51_5357_4350_0001)
+
+    init() {}
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= Self.fileBytes else { return }
+        logTimestampMillis = bytes.bigEndian(Int64.self, at: 0)
+        queueTimestampMillis = bytes.bigEndian(Int64.self, at: 8)
+        indexTimestampMillis = bytes.bigEndian(Int64.self, at: 16)
+        masterFlushedOffset = bytes.bigEndian(Int64.self, at: 24)
+        confirmOffset = bytes.bigEndian(Int64.self, at: 32)
+        let note = UnsafeRawBufferPointer(rebasing: bytes[Self.noteAt..<Self.noteAt + 16])
+        guard note.bigEndian(Int64.self, at: 0) == Self.noteMagic,
+            storage_crc32(0, note.baseAddress, note.count) == bytes.bigEndian(UInt32.self, at: Self.noteAt + 16)
+        else { return }
+        recoverFrom = note.bigEndian(Int64.self, at: 8)
+    }
+
+    /// The newest time up to which everything is on disk, with Apache's margin of 3 s.
+    var safeTimestampMillis: Int64 { max(0, min(logTimestampMillis, queueTimestampMillis) - 3_000) }
+
+    func write(to bytes: UnsafeMutableRawBufferPointer) {
+        bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        guard let base = bytes.baseAddress else { return }
+        base.putBigEndian(logTimestampMillis, at: 0)
+        base.putBigEndian(queueTimestampMillis, at: 8)
+        base.putBigEndian(indexTimestampMillis, at: 16)
+        base.putBigEndian(masterFlushedOffset, at: 24)
+        base.putBigEndian(confirmOffset, at: 32)
+        guard let recoverFrom else { return }
+        base.putBigEndian(Self.noteMagic, at: Self.noteAt)
+        base.putBigEndian(recoverFrom, at: Self.noteAt + 8)
+        base.putBigEndian(storage_crc32(0, base + Self.noteAt, 16), at: Self.noteAt + 16)
+    }
+}
+
+/// The file behind a `Checkpoint`.
+final class CheckpointFile: Sendable {
+    private let file: any StoreFile
+
+    init(files: any FileSystem, path: String) throws(FileSystemError) {
+        file = try files.openFile(path, mode: .create(size: Checkpoint.fileBytes, reserve: true))
+    }
+
+    func load() throws(FileSystemError) -> Checkpoint {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Checkpoint.fileBytes, alignment: 8)
+        defer { buffer.deallocate() }
+        buffer.initializeMemory(as: UInt8.self, repeating: 0)
+        _ = try file.read(into: buffer, at: 0)
+        return Checkpoint(UnsafeRawBufferPointer(buffer))
+    }
+
+    func save(_ checkpoint: Checkpoint) throws(FileSystemError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Checkpoint.fileBytes, alignment: 8)
+        defer { buffer.deallocate() }
+        checkpoint.write(to: buffer)
+        try file.write(UnsafeRawBufferPointer(buffer), at: 0)
+        try file.synchronize()
+    }
+}

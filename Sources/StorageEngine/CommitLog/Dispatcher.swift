@@ -1,0 +1,89 @@
+import Glibc
+
+/// Takes appended records in log order, past their durability point only, writes their consume queue units and tells
+/// the observer. Runs on one thread of its own.
+final class Dispatcher: Sendable {
+    typealias Observer = @Sendable ([DispatchedMessage]) -> Void
+
+    struct Progress {
+        /// Everything before is in the consume queues.
+        var offset: Int64 = 0
+        var timestampMillis: Int64 = 0
+        var failure: StoreError?
+    }
+
+    let progress = Guarded(Progress())
+    private let log: CommitLog
+    private let isSynchronous: Bool
+    private let clock: any StoreClock
+    private let observer: Observer?
+    /// After a busy pass the thread naps this long instead of parking, so that a stream of appends need not wake it
+    /// one by one. Well below the millisecond a waiting receiver may see.
+    private static let napNanos = 50_000
+
+    init(log: CommitLog, isSynchronous: Bool, clock: any StoreClock, observer: Observer?) {
+        self.log = log
+        self.isSynchronous = isSynchronous
+        self.clock = clock
+        self.observer = observer
+    }
+
+    /// Until the log is closed and everything that may be dispatched is.
+    func run() {
+        while let batch = nextBatch() {
+            do {
+                try dispatch(batch)
+            } catch {
+                progress.withLock { $0.failure = error }
+                log.fence(StoreError(.fenced, "dispatch failed (\(error.message)): the broker takes no messages"))
+                return
+            }
+            var nap = timespec(tv_sec: 0, tv_nsec: Self.napNanos)
+            nanosleep(&nap, nil)
+        }
+    }
+
+    /// What may be dispatched, waiting for it; nil at the end.
+    private func nextBatch() -> [CommitLog.Pending]? {
+        log.state.wait { [isSynchronous] state -> [CommitLog.Pending]?? in
+            let limit = isSynchronous ? state.flushedOffset : state.writeOffset
+            if let last = state.pending.last, last.end <= limit {
+                let batch = state.pending
+                state.pending = []
+                state.pending.reserveCapacity(min(batch.count, 1024))
+                return batch
+            }
+            if let first = state.pending.first, first.end <= limit {
+                let count = state.pending.firstIndex { $0.end > limit } ?? state.pending.count
+                let batch = Array(state.pending[..<count])
+                state.pending.removeFirst(count)
+                return batch
+            }
+            if state.isClosed { return .some(nil) }
+            state.dispatcherIsParked = true
+            return nil
+        } ?? nil
+    }
+
+    private func dispatch(_ batch: [CommitLog.Pending]) throws(StoreError) {
+        let now = clock.nowMillis
+        var messages: [DispatchedMessage] = []
+        messages.reserveCapacity(batch.count)
+        for pending in batch where pending.isQueued {
+            let message = pending.message
+            try pending.queue.write(
+                QueueUnit(
+                    logOffset: message.logOffset, recordSize: message.size, tagsCode: message.tagsCode),
+                at: message.queueOffset)
+            pending.queue.publish(max: message.queueOffset + 1, nowMillis: now)
+            messages.append(message)
+        }
+        if let last = batch.last {
+            progress.withLock { progress in
+                progress.offset = last.end
+                progress.timestampMillis = last.message.storeTimestampMillis
+            }
+        }
+        if !messages.isEmpty { observer?(messages) }
+    }
+}

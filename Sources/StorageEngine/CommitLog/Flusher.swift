@@ -1,0 +1,95 @@
+/// Makes the log durable: group commit for SYNC_FLUSH, at intervals for ASYNC_FLUSH. Runs on one thread of its own.
+///
+/// A failed fsync is final: the pages may be gone from the cache, so a later success would prove nothing. It fences the
+/// log and fails all who wait.
+final class Flusher: Sendable {
+    struct Waiter {
+        let end: Int64
+        let receipt: AppendReceipt
+        let completion: @Sendable (AppendOutcome) -> Void
+    }
+
+    private struct Waiting {
+        var waiters: [Waiter] = []
+    }
+
+    private let log: CommitLog
+    private let isSynchronous: Bool
+    private let intervalMillis: Int64
+    private let waiting = Guarded(Waiting())
+
+    init(log: CommitLog, isSynchronous: Bool, intervalMillis: Int) {
+        self.log = log
+        self.isSynchronous = isSynchronous
+        self.intervalMillis = Int64(intervalMillis)
+    }
+
+    /// Completes when everything before `end` is durable.
+    func wait(_ waiter: Waiter) {
+        waiting.withLock { $0.waiters.append(waiter) }
+        let mustSignal = log.state.withLock { state in
+            let parked = state.flusherIsParked
+            state.flusherIsParked = false
+            return parked
+        }
+        if mustSignal { log.state.signal() }
+    }
+
+    /// Until the log is closed; the last pass flushes what is left.
+    func run() {
+        while true {
+            let isLast = waitForWork()
+            // Taken before the target is read: all of them are covered by it.
+            let waiters = waiting.withLock { waiting in
+                let taken = waiting.waiters
+                waiting.waiters = []
+                return taken
+            }
+            let failure = flush()
+            for waiter in waiters {
+                waiter.completion(failure.map { .failed($0) } ?? .stored(waiter.receipt))
+            }
+            if isLast && waiting.withLock({ $0.waiters.isEmpty }) { return }
+        }
+    }
+
+    /// Waits for something to flush; true when the log is closed.
+    private func waitForWork() -> Bool {
+        if isSynchronous {
+            return log.state.wait { [waiting] state in
+                if state.isClosed { return true }
+                let hasWaiters = waiting.withLock { !$0.waiters.isEmpty }
+                if hasWaiters || (state.writeOffset > state.flushedOffset && state.refusal == nil) { return false }
+                state.flusherIsParked = true
+                return nil
+            } ?? false
+        }
+        return log.state.wait(timeoutMillis: intervalMillis) { $0.isClosed ? true : nil } ?? false
+    }
+
+    /// Flushes to the end of the log as it is now.
+    func flush() -> StoreError? {
+        let (start, end, refusal) = log.state.withLock { ($0.flushedOffset, $0.writeOffset, $0.refusal) }
+        if let refusal { return refusal }
+        if end <= start { return nil }
+        do throws(FileSystemError) {
+            for segment in log.segments.all where segment.end > start && segment.base < end {
+                try segment.synchronize(from: start, to: end)
+            }
+        } catch {
+            let refusal = StoreError(
+                .fenced, "fsync of the commit log failed (\(error)): the broker takes no messages until it is restarted"
+            )
+            log.fence(refusal)
+            return refusal
+        }
+        let mustSignal = log.state.withLock { state in
+            state.flushedOffset = max(state.flushedOffset, end)
+            let parked = state.dispatcherIsParked && isSynchronous
+            if parked { state.dispatcherIsParked = false }
+            return parked
+        }
+        if mustSignal { log.state.signal() }
+        return nil
+    }
+}

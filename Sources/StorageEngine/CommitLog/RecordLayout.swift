@@ -1,0 +1,119 @@
+import CStorageSupport
+import MessageModel
+import NIOCore
+
+/// The bytes of one message in the commit log (`store.md` §3; the layout is Apache's MessageExtEncoder):
+/// total size 4, magic 4, body CRC 4, queue 4, flag 4, queue offset 8, log offset 8, system flag 4, born time 8, born
+/// host 8|20, store time 8, store host 8|20, reconsume times 4, prepared offset 8, body 4+n, topic 1|2+n, properties 2+n.
+enum RecordLayout {
+    /// Topic length in one byte.
+    static let magicV1 = Int32(bitPattern: 0xDAA3_20A7)
+    /// Topic length in two bytes.
+    static let magicV2 = Int32(bitPattern: 0xDAA3_20AB)
+    /// Fills the rest of a file.
+    static let magicBlank = Int32(bitPattern: 0xCBD4_3194)
+    /// Bytes kept free at the end of each file for the blank's size and magic.
+    static let blankBytes = 8
+    /// Longest topic of a version 1 record.
+    static let topicV1Max = 127
+    static let topicMax = 255
+    static let propertiesMax = Int(Int16.max)
+
+    static let queueOffsetAt = 20
+    static let logOffsetAt = 28
+    static let bornHostAt = 48
+
+    /// Bytes before the first host, both hosts and the lengths included, without body, topic and properties.
+    static func fixedBytes(bornBytes: Int, storeBytes: Int, isV2: Bool) -> Int {
+        48 + bornBytes + 8 + storeBytes + 4 + 8 + 4 + (isV2 ? 2 : 1) + 2
+    }
+}
+
+/// A record encoded apart from what is only known when it is appended.
+struct EncodedRecord {
+    var bytes: ByteBuffer
+    /// Where the store time goes.
+    let storeTimestampAt: Int
+    /// The hash consumers filter by.
+    let tagsCode: Int64
+    /// Transaction records that are not committed take no place in their queue.
+    let takesQueueOffset: Bool
+
+    var size: Int { bytes.readableBytes }
+
+    /// Encodes after checking the limits of the format and of the configuration.
+    init(_ message: StoreMessage, messageBytesMax: Int) throws(StoreError) {
+        let topicBytes = message.topic.utf8.count
+        let bodyBytes = message.body.readableBytes
+        let propertyBytes = message.properties.readableBytes
+        guard topicBytes > 0, topicBytes <= RecordLayout.topicMax else {
+            throw StoreError(.illegalMessage, "a topic of \(topicBytes) bytes cannot be stored")
+        }
+        guard bodyBytes <= messageBytesMax else {
+            throw StoreError(.messageTooLarge, "the body has \(bodyBytes) bytes, over the limit of \(messageBytesMax)")
+        }
+        guard propertyBytes <= RecordLayout.propertiesMax else {
+            throw StoreError(
+                .propertiesTooLarge,
+                "the properties have \(propertyBytes) bytes, over the limit of \(RecordLayout.propertiesMax)")
+        }
+        let isV2 = topicBytes > RecordLayout.topicV1Max
+        let born = message.bornHost.recordBytes
+        let store = message.storeHost.recordBytes
+        let size =
+            RecordLayout.fixedBytes(bornBytes: born, storeBytes: store, isV2: isV2) + bodyBytes + topicBytes
+            + propertyBytes
+        var flags = message.sysFlag
+        if message.bornHost.isIPv6 { flags.insert(.bornHostV6) } else { flags.remove(.bornHostV6) }
+        if message.storeHost.isIPv6 { flags.insert(.storeHostV6) } else { flags.remove(.storeHostV6) }
+        var bytes = ByteBufferAllocator().buffer(capacity: size)
+        let checksum = message.body.withUnsafeReadableBytes { storage_crc32(0, $0.baseAddress, $0.count) }
+        bytes.writeMultipleIntegers(
+            Int32(size), isV2 ? RecordLayout.magicV2 : RecordLayout.magicV1, Int32(bitPattern: checksum & 0x7FFF_FFFF),
+            message.queueId, message.flag, Int64(0), Int64(0), flags.rawValue, message.bornTimestampMillis)
+        bytes.write(message.bornHost)
+        storeTimestampAt = bytes.writerIndex
+        bytes.writeInteger(Int64(0))
+        bytes.write(message.storeHost)
+        bytes.writeMultipleIntegers(
+            message.reconsumeTimes, message.preparedTransactionOffset, Int32(bodyBytes))
+        bytes.writeImmutableBuffer(message.body)
+        if isV2 { bytes.writeInteger(UInt16(topicBytes)) } else { bytes.writeInteger(UInt8(topicBytes)) }
+        bytes.writeString(message.topic)
+        bytes.writeInteger(UInt16(propertyBytes))
+        bytes.writeImmutableBuffer(message.properties)
+        self.bytes = bytes
+        tagsCode = message.properties.withUnsafeReadableBytes { TagsCode.of(properties: $0) }
+        switch message.sysFlag.transactionKind {
+        case .none, .commit: takesQueueOffset = true
+        case .prepared, .rollback: takesQueueOffset = false
+        }
+    }
+
+    /// Fills in what the append decided.
+    mutating func place(queueOffset: Int64, logOffset: Int64, storeTimestampMillis: Int64) {
+        bytes.setInteger(queueOffset, at: RecordLayout.queueOffsetAt)
+        bytes.setInteger(logOffset, at: RecordLayout.logOffsetAt)
+        bytes.setInteger(storeTimestampMillis, at: storeTimestampAt)
+    }
+}
+
+/// The number that consume queues keep for a tag.
+enum TagsCode {
+    /// Java's hash of the TAGS property, sign-extended; 0 without tag.
+    static func of(properties: UnsafeRawBufferPointer) -> Int64 {
+        guard let range = PropertyText.find("TAGS", in: properties), !range.isEmpty else { return 0 }
+        return Int64(JavaHash.hashCode(utf8: UnsafeRawBufferPointer(rebasing: properties[range])))
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func write(_ host: SocketHost) {
+        if host.bytes.count == 16 || host.bytes.count == 4 {
+            writeBytes(host.bytes)
+        } else {
+            writeInteger(UInt32(0))
+        }
+        writeInteger(host.port)
+    }
+}

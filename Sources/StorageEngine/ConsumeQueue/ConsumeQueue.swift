@@ -1,0 +1,286 @@
+import NIOConcurrencyHelpers
+
+/// The units of one queue of a topic, in files of a fixed size that are mapped when used and let go when idle.
+///
+/// Written by one thread only (dispatch, or recovery before it); read by any.
+// `nextOffset` belongs to the commit log's append lock; everything else mutable to `lock`.
+final class ConsumeQueue: @unchecked Sendable {
+    let topic: String
+    let queueId: Int32
+    /// The queue offset of the next appended message. Under the commit log's append lock.
+    var nextOffset: Int64 = 0
+
+    private let files: any FileSystem
+    private let directory: String
+    private let fileBytes: Int
+    private let lock = NIOLock()
+    private var minOffset: Int64 = 0
+    private var maxOffset: Int64 = 0
+    /// Numbers (start byte / file size) of the files there are.
+    private var numbers: ClosedRange<Int64>?
+    private var regions: [Int64: any MappedRegion] = [:]
+    private var dirty: Set<Int64> = []
+    private var lastUseMillis: Int64 = 0
+
+    init(topic: String, queueId: Int32, files: any FileSystem, directory: String, fileBytes: Int) {
+        self.topic = topic
+        self.queueId = queueId
+        self.files = files
+        self.directory = directory
+        self.fileBytes = fileBytes
+    }
+
+    /// Offsets that can be read: the first, and the one after the last.
+    var bounds: (min: Int64, max: Int64) { lock.withLock { (minOffset, maxOffset) } }
+
+    private var unitsPerFile: Int64 { Int64(fileBytes / QueueUnit.size) }
+
+    // MARK: Opening
+
+    /// Finds the units that are there.
+    func load() throws(StoreError) {
+        let entries: [DirectoryEntry]
+        do throws(FileSystemError) {
+            entries = try files.list(directory)
+        } catch {
+            if error.kind == .notFound { return }
+            throw StoreError(error)
+        }
+        var found: [Int64] = []
+        for entry in entries where !entry.isDirectory {
+            guard let start = SegmentName.offset(of: entry.name) else { continue }
+            let path = directory + "/" + entry.name
+            if entry.size != fileBytes {
+                if entry.size == 0 {
+                    try StoreError.wrap { () throws(FileSystemError) in try files.remove(path) }
+                    continue
+                }
+                throw StoreError(
+                    .refused,
+                    "\(path) has \(entry.size) bytes where mappedFileSizeConsumeQueue=\(fileBytes) is configured: set "
+                        + "the size the store was written with, or remove the consumequeue directory to rebuild it")
+            }
+            found.append(start / Int64(fileBytes))
+        }
+        found.sort()
+        guard let last = found.last else { return }
+        // A gap cuts off what lies before it.
+        var first = last
+        for number in found.dropLast().reversed() where number == first - 1 { first = number }
+        numbers = first...last
+        minOffset = first * unitsPerFile
+        maxOffset = try writtenEnd(from: first, to: last)
+        nextOffset = maxOffset
+    }
+
+    /// The offset after the last written unit: units are dense, so that halving finds it.
+    private func writtenEnd(from first: Int64, to last: Int64) throws(StoreError) -> Int64 {
+        var low = first * unitsPerFile
+        var high = (last + 1) * unitsPerFile
+        while low < high {
+            let middle = (low + high) / 2
+            if try read(at: middle)?.isWritten == true { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    // MARK: Reading
+
+    /// The unit at an offset, whatever the bounds are; nil when there is no file for it.
+    func read(at offset: Int64) throws(StoreError) -> QueueUnit? {
+        var unit: QueueUnit?
+        try read(from: offset, count: 1) { unit = $0[0] }
+        return unit
+    }
+
+    /// Hands out up to `count` units that lie in one file. Does nothing when the file is missing.
+    func read(from offset: Int64, count: Int, _ body: (ArraySlice<QueueUnit>) -> Void) throws(StoreError) {
+        guard count > 0, let region = try region(number: offset / unitsPerFile) else { return }
+        let index = Int(offset % unitsPerFile)
+        let taken = min(count, Int(unitsPerFile) - index)
+        var units: [QueueUnit] = []
+        units.reserveCapacity(taken)
+        let failure: FileSystemError? = withUnsafeTemporaryAllocation(
+            byteCount: taken * QueueUnit.size, alignment: 8
+        ) { buffer in
+            do throws(FileSystemError) {
+                try region.copyOut(into: buffer, at: index * QueueUnit.size)
+            } catch {
+                return error
+            }
+            guard let base = buffer.baseAddress else { return nil }
+            for number in 0..<taken { units.append(QueueUnit(UnsafeRawPointer(base + number * QueueUnit.size))) }
+            return nil
+        }
+        if let failure { throw StoreError(failure) }
+        body(units[...])
+    }
+
+    // MARK: Writing (one thread)
+
+    /// Writes the unit of an offset; a gap before it is filled with units that are no messages. Not readable before
+    /// `publish`.
+    func write(_ unit: QueueUnit, at offset: Int64) throws(StoreError) {
+        let number = offset / unitsPerFile
+        let region = try writableRegion(number: number)
+        let index = Int(offset % unitsPerFile)
+        let end = lock.withLock { maxOffset }
+        if end < offset, numbers.map({ number == $0.lowerBound }) ?? true {
+            let start = max(end, number * unitsPerFile)
+            for gap in start..<offset {
+                try store(.preFill, in: region, index: Int(gap % unitsPerFile))
+            }
+        }
+        try store(unit, in: region, index: index)
+        lock.withLock { _ = dirty.insert(number) }
+    }
+
+    /// Makes everything before an offset readable.
+    func publish(max offset: Int64, nowMillis: Int64) {
+        lock.withLock {
+            if maxOffset == 0, minOffset == 0, offset > 1, let numbers {
+                // First units of a queue whose history is gone.
+                minOffset = max(minOffset, numbers.lowerBound * unitsPerFile)
+            }
+            maxOffset = max(maxOffset, offset)
+            lastUseMillis = nowMillis
+        }
+    }
+
+    private func store(_ unit: QueueUnit, in region: any MappedRegion, index: Int) throws(StoreError) {
+        let failure: FileSystemError? = withUnsafeTemporaryAllocation(byteCount: QueueUnit.size, alignment: 8) {
+            buffer in
+            guard let base = buffer.baseAddress else { return nil }
+            unit.write(to: base)
+            do throws(FileSystemError) {
+                try region.copyIn(UnsafeRawBufferPointer(buffer), at: index * QueueUnit.size)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw StoreError(failure) }
+    }
+
+    // MARK: Files
+
+    private func path(_ number: Int64) -> String {
+        directory + "/" + SegmentName.name(of: number * Int64(fileBytes))
+    }
+
+    private func region(number: Int64) throws(StoreError) -> (any MappedRegion)? {
+        let known: (region: (any MappedRegion)?, exists: Bool) = lock.withLock {
+            (regions[number], numbers?.contains(number) ?? false)
+        }
+        if let region = known.region { return region }
+        guard known.exists else { return nil }
+        return try open(number, mode: .existing)
+    }
+
+    private func writableRegion(number: Int64) throws(StoreError) -> any MappedRegion {
+        if let region = try region(number: number) { return region }
+        try StoreError.wrap { () throws(FileSystemError) in try files.makeDirectories(directory) }
+        let region = try open(number, mode: .create(size: fileBytes, reserve: false))
+        lock.withLock {
+            numbers = numbers.map { min($0.lowerBound, number)...max($0.upperBound, number) } ?? number...number
+        }
+        return region
+    }
+
+    private func open(_ number: Int64, mode: FileOpenMode) throws(StoreError) -> any MappedRegion {
+        let region = try StoreError.wrap { () throws(FileSystemError) in
+            try files.openFile(path(number), mode: mode).map()
+        }
+        return lock.withLock {
+            // Two readers may have opened it at once: all use the first.
+            let kept = regions[number] ?? region
+            regions[number] = kept
+            return kept
+        }
+    }
+
+    /// Makes the written units durable.
+    func synchronize() throws(StoreError) {
+        let work = lock.withLock {
+            let work = dirty.compactMap { regions[$0] }
+            dirty.removeAll()
+            return work
+        }
+        for region in work {
+            try StoreError.wrap { () throws(FileSystemError) in try region.synchronize(from: 0, count: region.count) }
+        }
+    }
+
+    /// Lets go of the mappings when nobody wrote for a while and nothing waits for a flush.
+    func closeIfIdle(before deadlineMillis: Int64) {
+        lock.withLock {
+            if lastUseMillis < deadlineMillis, dirty.isEmpty, !regions.isEmpty { regions.removeAll() }
+        }
+    }
+
+    /// Drops the units of records at or behind a log offset; recovery found the log ends there.
+    func truncate(toLogOffset end: Int64) throws(StoreError) {
+        var (low, offset) = bounds
+        let written = offset
+        low = max(low, 0)
+        while offset > low, let unit = try read(at: offset - 1), unit.isMessage, unit.logOffset >= end { offset -= 1 }
+        if offset == written { return }
+        let empty = QueueUnit(logOffset: 0, recordSize: 0, tagsCode: 0)
+        for index in offset..<written {
+            if let region = try region(number: index / unitsPerFile) {
+                try store(empty, in: region, index: Int(index % unitsPerFile))
+            }
+        }
+        lock.withLock {
+            maxOffset = offset
+            for number in offset / unitsPerFile...written / unitsPerFile { dirty.insert(number) }
+        }
+        nextOffset = offset
+    }
+
+    /// Moves the first readable offset to the first record the log still has, and removes files wholly before it.
+    func raiseMin(toLogOffset start: Int64) throws(StoreError) {
+        var (low, high) = bounds
+        let end = high
+        while low < high {
+            let middle = (low + high) / 2
+            guard let unit = try read(at: middle) else { break }
+            if !unit.isMessage || unit.logOffset < start { low = middle + 1 } else { high = middle }
+        }
+        let first = low
+        let stale: [Int64] = lock.withLock {
+            minOffset = max(minOffset, min(first, end))
+            guard let held = numbers else { return [] }
+            let keep = min(max(held.lowerBound, minOffset / unitsPerFile), held.upperBound)
+            guard keep > held.lowerBound else { return [] }
+            numbers = keep...held.upperBound
+            let stale = Array(held.lowerBound..<keep)
+            for number in stale { regions[number] = nil }
+            return stale
+        }
+        for number in stale {
+            try StoreError.wrap { () throws(FileSystemError) in try files.remove(path(number)) }
+        }
+    }
+
+    /// Removes all files; the queue is not used afterwards.
+    func remove() throws(StoreError) {
+        lock.withLock {
+            regions.removeAll()
+            dirty.removeAll()
+            numbers = nil
+        }
+        try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(directory) }
+    }
+}
+
+extension StoreError {
+    /// Runs file operations with their errors as the store's.
+    static func wrap<Result>(_ body: () throws(FileSystemError) -> Result) throws(StoreError) -> Result {
+        do throws(FileSystemError) {
+            return try body()
+        } catch {
+            throw StoreError(error)
+        }
+    }
+}

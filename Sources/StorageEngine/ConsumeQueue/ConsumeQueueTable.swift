@@ -1,0 +1,80 @@
+import NIOConcurrencyHelpers
+
+/// All consume queues by topic and number.
+final class ConsumeQueueTable: Sendable {
+    private let files: any FileSystem
+    private let root: String
+    private let fileBytes: Int
+    private let batchRoot: String
+    private let topics = NIOLockedValueBox<[String: [Int32: ConsumeQueue]]>([:])
+    private let batchTopics = NIOLockedValueBox<Set<String>>([])
+
+    init(files: any FileSystem, root: String, batchRoot: String, fileBytes: Int) {
+        self.files = files
+        self.root = root
+        self.batchRoot = batchRoot
+        self.fileBytes = fileBytes
+    }
+
+    /// Whether Apache keeps the topic in batch consume queues (`queue.type=BatchCQ`), which are left as they are.
+    func isBatchTopic(_ topic: String) -> Bool {
+        batchTopics.withLockedValue { !$0.isEmpty && $0.contains(topic) }
+    }
+
+    /// The queue, if a message was ever stored in it.
+    func find(topic: String, queueId: Int32) -> ConsumeQueue? {
+        topics.withLockedValue { $0[topic]?[queueId] }
+    }
+
+    /// The queue, made when new. Its files come with its first unit.
+    func queue(topic: String, queueId: Int32) -> ConsumeQueue {
+        topics.withLockedValue { topics in
+            if let queue = topics[topic]?[queueId] { return queue }
+            let queue = make(topic: topic, queueId: queueId)
+            topics[topic, default: [:]][queueId] = queue
+            return queue
+        }
+    }
+
+    /// Every queue.
+    var all: [ConsumeQueue] { topics.withLockedValue { $0.values.flatMap { $0.values } } }
+
+    /// Opens the queues that have a directory.
+    func load() throws(StoreError) {
+        let batches = Set(try subdirectories(of: batchRoot))
+        batchTopics.withLockedValue { $0 = batches }
+        let names = try subdirectories(of: root)
+        var loaded: [String: [Int32: ConsumeQueue]] = [:]
+        for topic in names {
+            for name in try subdirectories(of: root + "/" + topic) {
+                guard let queueId = Int32(name), queueId >= 0 else { continue }
+                let queue = make(topic: topic, queueId: queueId)
+                try queue.load()
+                loaded[topic, default: [:]][queueId] = queue
+            }
+        }
+        topics.withLockedValue { $0 = loaded }
+    }
+
+    /// Forgets a topic and removes its files.
+    func remove(topic: String) throws(StoreError) {
+        let queues = topics.withLockedValue { $0.removeValue(forKey: topic) } ?? [:]
+        for queue in queues.values { try queue.remove() }
+        try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(root + "/" + topic) }
+    }
+
+    private func make(topic: String, queueId: Int32) -> ConsumeQueue {
+        ConsumeQueue(
+            topic: topic, queueId: queueId, files: files, directory: "\(root)/\(topic)/\(queueId)", fileBytes: fileBytes
+        )
+    }
+
+    private func subdirectories(of path: String) throws(StoreError) -> [String] {
+        do throws(FileSystemError) {
+            return try files.list(path).filter(\.isDirectory).map(\.name)
+        } catch {
+            if error.kind == .notFound { return [] }
+            throw StoreError(error)
+        }
+    }
+}

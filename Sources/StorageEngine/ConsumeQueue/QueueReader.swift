@@ -1,0 +1,102 @@
+import NIOCore
+
+/// Reads records of one queue: units in portions, the records of those that match.
+struct QueueReader {
+    let segments: LogSegments
+    let queue: ConsumeQueue
+    let maxCount: Int
+    let maxBytes: Int
+    /// Units looked at for one read, so that a filter that nothing passes cannot hold a loop.
+    private static let scanMax = 800
+    private static let portion = 32
+
+    init(segments: LogSegments, queue: ConsumeQueue, maxCount: Int, maxBytes: Int) {
+        self.segments = segments
+        self.queue = queue
+        self.maxCount = maxCount
+        self.maxBytes = maxBytes
+    }
+
+    /// Fills in records, the next offset and the status.
+    func read(_ result: inout ReadResult, into buffer: inout ByteBuffer, matching: ((Int64) -> Bool)?) {
+        let start = buffer.writerIndex
+        var offset = result.nextOffset
+        let scanEnd = min(result.maxOffset, offset + Int64(max(Self.scanMax, maxCount * 20)))
+        var isFull = false
+        var removed = false
+        while offset < scanEnd, !isFull, result.records.count < maxCount {
+            var taken = 0
+            let count = min(
+                Self.portion, Int(scanEnd - offset), matching == nil ? maxCount - result.records.count : Int.max)
+            let first = offset
+            try? queue.read(from: offset, count: count) { units in
+                for unit in units {
+                    if result.records.count >= maxCount { return }
+                    let here = first + Int64(taken)
+                    if unit.isMessage, matching?(unit.tagsCode) ?? true {
+                        if buffer.writerIndex > start, buffer.writerIndex - start + Int(unit.recordSize) > maxBytes {
+                            isFull = true
+                            return
+                        }
+                        if !append(unit, queueOffset: here, &result, into: &buffer) { removed = true }
+                    }
+                    taken += 1
+                }
+            }
+            // No unit could be read: the file is gone or unreadable.
+            if taken == 0, !isFull { break }
+            offset += Int64(taken)
+        }
+        if result.records.isEmpty {
+            result.status =
+                offset == result.nextOffset ? .offsetFoundNull : removed ? .messageWasRemoving : .noMatchedMessage
+        }
+        result.nextOffset = offset
+    }
+
+    private func append(
+        _ unit: QueueUnit, queueOffset: Int64, _ result: inout ReadResult, into buffer: inout ByteBuffer
+    ) -> Bool {
+        let before = buffer.writerIndex
+        guard let segment = segments.segment(at: unit.logOffset),
+            segment.copyRecord(at: unit.logOffset, expectedSize: Int(unit.recordSize), into: &buffer)
+        else { return false }
+        result.records.append(
+            RecordSlot(
+                queueOffset: queueOffset, logOffset: unit.logOffset, size: unit.recordSize, tagsCode: unit.tagsCode,
+                range: before..<buffer.writerIndex))
+        return true
+    }
+}
+
+extension LogSegment {
+    /// Appends the record at a log offset; false when no record of the expected size starts there.
+    func copyRecord(at offset: Int64, expectedSize: Int?, into buffer: inout ByteBuffer) -> Bool {
+        let index = Int(offset - base)
+        guard index >= 0, index + RecordLayout.blankBytes <= region.count else { return false }
+        var head: (Int32, Int32) = (0, 0)
+        let headIsRead = withUnsafeMutableBytes(of: &head) { (try? region.copyOut(into: $0, at: index)) != nil }
+        let size = Int(Int32(bigEndian: head.0))
+        let magic = Int32(bigEndian: head.1)
+        guard headIsRead, magic == RecordLayout.magicV1 || magic == RecordLayout.magicV2,
+            size > RecordLayout.blankBytes,
+            expectedSize.map({ $0 == size }) ?? true, index + size <= region.count
+        else { return false }
+        let before = buffer.writerIndex
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
+            let target = UnsafeMutableRawBufferPointer(rebasing: space[..<size])
+            return (try? region.copyOut(into: target, at: index)) != nil ? size : 0
+        }
+        return buffer.writerIndex == before + size
+    }
+
+    /// The store time of the record at a log offset.
+    func storeTimestamp(at offset: Int64) -> Int64? {
+        var record = ByteBuffer()
+        guard copyRecord(at: offset, expectedSize: nil, into: &record) else { return nil }
+        return record.withUnsafeReadableBytes { bytes in
+            guard case .record(let header) = RecordHeader.read(bytes, checksBody: false) else { return nil }
+            return header.storeTimestampMillis
+        }
+    }
+}

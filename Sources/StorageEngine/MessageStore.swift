@@ -1,0 +1,300 @@
+import MessageModel
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// The storage engine: a commit log that is the only truth, and consume queues derived from it, in Apache's files.
+///
+/// `append` may be called from any thread and never waits for the disk; three threads of the store's own flush,
+/// dispatch and keep house. Nothing is readable before its durability point.
+package final class MessageStore: Sendable {
+    private let configuration: StoreConfiguration
+    private let files: any FileSystem
+    private let clock: any StoreClock
+    private let segments: LogSegments
+    private let queues: ConsumeQueueTable
+    private let log: CommitLog
+    private let flusher: Flusher
+    private let life = NIOLockedValueBox(Life())
+
+    private struct Life {
+        var observer: Dispatcher.Observer?
+        var dispatcher: Dispatcher?
+        var housekeeper: Housekeeper?
+        var lock: (any FileLock)?
+        var flushThread: WorkerThread?
+        var dispatchThread: WorkerThread?
+        var houseThread: WorkerThread?
+    }
+
+    /// A store that is not open yet.
+    package init(configuration: StoreConfiguration, fileSystem: any FileSystem, clock: any StoreClock) {
+        self.configuration = configuration
+        self.files = fileSystem
+        self.clock = clock
+        segments = LogSegments(
+            files: fileSystem, directory: configuration.logDirectory, fileBytes: configuration.commitLogFileBytes)
+        queues = ConsumeQueueTable(
+            files: fileSystem, root: configuration.queueDirectory,
+            batchRoot: configuration.rootPath + "/batchconsumequeue", fileBytes: configuration.queueFileBytes)
+        log = CommitLog(segments: segments, backlogMax: configuration.dispatchBacklogMax)
+        flusher = Flusher(
+            log: log, isSynchronous: configuration.flushMode == .synchronous,
+            intervalMillis: configuration.flushIntervalMillis)
+    }
+
+    /// Sets who is told of messages that became readable: in log order, on the dispatch thread. Before `open`.
+    package func setDispatchObserver(_ observer: @escaping @Sendable ([DispatchedMessage]) -> Void) {
+        life.withLockedValue { $0.observer = observer }
+    }
+
+    // MARK: Opening and closing
+
+    /// Takes the directory, recovers it and starts the threads.
+    package func open() throws(StoreError) -> RecoveryReport {
+        let root = configuration.rootPath
+        try StoreError.wrap { () throws(FileSystemError) in try files.makeDirectories(root) }
+        let lock = try takeLock(root + "/lock")
+        let wasClean = !files.exists(root + "/abort")
+        try segments.load()
+        try queues.load()
+        let (checkpointFile, checkpoint) = try StoreError.wrap { () throws(FileSystemError) in
+            let file = try CheckpointFile(files: files, path: root + "/checkpoint")
+            return (file, try file.load())
+        }
+        var recovery = Recovery(
+            segments: segments, queues: queues, checkpoint: checkpoint, wasClean: wasClean,
+            checksBodies: configuration.checkCRCOnRecover, nowMillis: clock.nowMillis)
+        try recovery.run()
+        let newest = max(recovery.newestTimestampMillis, checkpoint.logTimestampMillis)
+        log.start(at: recovery.report.logEnd, newestTimestampMillis: newest)
+        try start(
+            lock: lock, checkpointFile: checkpointFile, checkpoint: checkpoint, logEnd: recovery.report.logEnd,
+            newestTimestampMillis: newest)
+        return recovery.report
+    }
+
+    private func takeLock(_ path: String) throws(StoreError) -> any FileLock {
+        do throws(FileSystemError) {
+            return try files.lock(path)
+        } catch {
+            guard error.kind == .locked else { throw StoreError(error) }
+            throw StoreError(
+                .refused,
+                "another process uses the store (\(path) is locked): stop it, or give this broker its own storePathRootDir"
+            )
+        }
+    }
+
+    private func start(
+        lock: any FileLock, checkpointFile: CheckpointFile, checkpoint: Checkpoint, logEnd: Int64,
+        newestTimestampMillis: Int64
+    ) throws(StoreError) {
+        try StoreError.wrap { () throws(FileSystemError) in
+            _ = try files.openFile(configuration.rootPath + "/abort", mode: .create(size: 0, reserve: false))
+            try files.synchronizeDirectory(configuration.rootPath)
+        }
+        let dispatcher = Dispatcher(
+            log: log, isSynchronous: configuration.flushMode == .synchronous, clock: clock,
+            observer: life.withLockedValue { $0.observer })
+        dispatcher.progress.withLock { progress in
+            progress.offset = logEnd
+            progress.timestampMillis = newestTimestampMillis
+        }
+        let housekeeper = Housekeeper(
+            configuration: configuration, files: files, clock: clock, log: log, queues: queues, flusher: flusher,
+            dispatcher: dispatcher, checkpointFile: checkpointFile, checkpoint: checkpoint)
+        try housekeeper.checkDisk()
+        let flusher = flusher
+        let threads = (
+            WorkerThread(name: "store-flush") { flusher.run() },
+            WorkerThread(name: "store-dispatch") { dispatcher.run() },
+            WorkerThread(name: "store-house") { housekeeper.run() }
+        )
+        guard let flushThread = threads.0, let dispatchThread = threads.1, let houseThread = threads.2 else {
+            throw StoreError(.io, "the system has no thread for the store")
+        }
+        life.withLockedValue { life in
+            life.lock = lock
+            life.dispatcher = dispatcher
+            life.housekeeper = housekeeper
+            life.flushThread = flushThread
+            life.dispatchThread = dispatchThread
+            life.houseThread = houseThread
+        }
+    }
+
+    /// Takes no more messages, dispatches and flushes what there is, and marks the stop as clean when it is.
+    package func close() throws(StoreError) {
+        let life = life.withLockedValue { life in
+            let taken = life
+            life = Life()
+            return taken
+        }
+        guard let housekeeper = life.housekeeper, let dispatcher = life.dispatcher else { return }
+        log.state.withLock { $0.isClosed = true }
+        log.state.signal()
+        life.flushThread?.join()
+        log.state.signal()
+        life.dispatchThread?.join()
+        housekeeper.stop()
+        life.houseThread?.join()
+        if let failure = log.state.withLock({ $0.refusal }) ?? dispatcher.progress.withLock({ $0.failure }) {
+            throw failure
+        }
+        try housekeeper.saveCheckpoint()
+        try StoreError.wrap { () throws(FileSystemError) in
+            try files.remove(configuration.rootPath + "/abort")
+            try files.synchronizeDirectory(configuration.rootPath)
+        }
+        withExtendedLifetime(life.lock) {}
+    }
+
+    // MARK: Appending
+
+    /// Appends a message. With ASYNC_FLUSH the completion has run when this returns; with SYNC_FLUSH it runs on the
+    /// flush thread.
+    package func append(_ message: StoreMessage, completion: @escaping @Sendable (AppendOutcome) -> Void) {
+        appendBatch(CollectionOfOne(message), completion: completion)
+    }
+
+    /// Appends messages of one queue next to each other, all or none.
+    package func appendBatch(
+        _ messages: some Collection<StoreMessage>, completion: @escaping @Sendable (AppendOutcome) -> Void
+    ) {
+        let receipt: AppendReceipt
+        do throws(StoreError) {
+            receipt = try appendNow(messages)
+        } catch {
+            return completion(.failed(error))
+        }
+        if configuration.flushMode == .synchronous {
+            flusher.wait(
+                Flusher.Waiter(
+                    end: receipt.logOffset + Int64(receipt.size), receipt: receipt, completion: completion))
+        } else {
+            completion(.stored(receipt))
+        }
+    }
+
+    private func appendNow(_ messages: some Collection<StoreMessage>) throws(StoreError) -> AppendReceipt {
+        guard let first = messages.first else { throw StoreError(.illegalMessage, "the batch is empty") }
+        var records: [EncodedRecord] = []
+        records.reserveCapacity(messages.count)
+        var total = 0
+        for message in messages {
+            guard message.topic == first.topic, message.queueId == first.queueId else {
+                throw StoreError(.illegalMessage, "the messages of a batch must be of one queue")
+            }
+            let record = try EncodedRecord(message, messageBytesMax: configuration.messageBytesMax)
+            total += record.size
+            records.append(record)
+        }
+        if records.count > 1, total > configuration.messageBytesMax {
+            throw StoreError(
+                .messageTooLarge, "the batch has \(total) bytes, over the limit of \(configuration.messageBytesMax)")
+        }
+        guard !queues.isBatchTopic(first.topic) else {
+            throw StoreError(
+                .notWritable,
+                "topic \(first.topic) has batch consume queues (queue.type=BatchCQ), which are not supported yet")
+        }
+        guard first.queueId >= 0 else { throw StoreError(.illegalMessage, "queue \(first.queueId) does not exist") }
+        let queue = queues.queue(topic: first.topic, queueId: first.queueId)
+        return try log.append(&records, topic: first.topic, queue: queue, nowMillis: clock.nowMillis)
+    }
+
+    // MARK: Reading
+
+    /// Appends records of a queue to `buffer`, from an offset on, as long as they fit the limits and pass `matching`
+    /// (which gets the tags code). The first record may be larger than `maxBytes`.
+    package func read(
+        topic: String, queueId: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
+        matching: ((Int64) -> Bool)? = nil
+    ) -> ReadResult {
+        guard let queue = queues.find(topic: topic, queueId: queueId) else {
+            return ReadResult(status: .noMatchedLogicQueue, nextOffset: 0, minOffset: 0, maxOffset: 0, records: [])
+        }
+        let bounds = queue.bounds
+        var result = ReadResult(
+            status: .found, nextOffset: from, minOffset: bounds.min, maxOffset: bounds.max, records: [])
+        if bounds.max == 0 {
+            result.status = .noMessageInQueue
+            result.nextOffset = 0
+        } else if from < bounds.min {
+            result.status = .offsetTooSmall
+            result.nextOffset = bounds.min
+        } else if from == bounds.max {
+            result.status = .offsetOverflowOne
+        } else if from > bounds.max {
+            result.status = .offsetOverflowBadly
+            result.nextOffset = bounds.max
+        } else {
+            QueueReader(segments: segments, queue: queue, maxCount: maxCount, maxBytes: maxBytes)
+                .read(&result, into: &buffer, matching: matching)
+        }
+        return result
+    }
+
+    /// Appends the record at a log offset to `buffer`; false when there is none.
+    package func readRecord(logOffset: Int64, size: Int32? = nil, into buffer: inout ByteBuffer) -> Bool {
+        let end = log.state.withLock { configuration.flushMode == .synchronous ? $0.flushedOffset : $0.writeOffset }
+        guard logOffset >= 0, logOffset + 8 <= end, let segment = segments.segment(at: logOffset) else { return false }
+        return segment.copyRecord(at: logOffset, expectedSize: size.map(Int.init), into: &buffer)
+    }
+
+    /// First offset of a queue; 0 for one that does not exist.
+    package func minOffset(topic: String, queueId: Int32) -> Int64 {
+        queues.find(topic: topic, queueId: queueId)?.bounds.min ?? 0
+    }
+
+    /// The offset after the last readable message; 0 for a queue that does not exist.
+    package func maxOffset(topic: String, queueId: Int32) -> Int64 {
+        queues.find(topic: topic, queueId: queueId)?.bounds.max ?? 0
+    }
+
+    /// Store time of the message at an offset, milliseconds since 1970.
+    package func storeTimestamp(topic: String, queueId: Int32, queueOffset: Int64) -> Int64? {
+        guard let queue = queues.find(topic: topic, queueId: queueId) else { return nil }
+        let bounds = queue.bounds
+        guard queueOffset >= bounds.min, queueOffset < bounds.max,
+            let unit = try? queue.read(at: queueOffset), unit.isMessage
+        else { return nil }
+        return segments.segment(at: unit.logOffset)?.storeTimestamp(at: unit.logOffset)
+    }
+
+    /// The first offset whose message was stored at or after a time; the end of the queue when there is none.
+    package func offset(topic: String, queueId: Int32, atOrAfterMillis time: Int64) -> Int64 {
+        var (low, high) = queues.find(topic: topic, queueId: queueId)?.bounds ?? (0, 0)
+        while low < high {
+            let middle = (low + high) / 2
+            let stored = storeTimestamp(topic: topic, queueId: queueId, queueOffset: middle) ?? 0
+            if stored < time { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Start of the oldest log file.
+    package var minLogOffset: Int64 { segments.minOffset }
+    /// End of the log.
+    package var maxLogOffset: Int64 { log.state.withLock { $0.writeOffset } }
+    /// Appended bytes not yet in the consume queues.
+    package var dispatchBehindBytes: Int64 {
+        guard let dispatcher = life.withLockedValue({ $0.dispatcher }) else { return 0 }
+        return maxLogOffset - dispatcher.progress.withLock { $0.offset }
+    }
+    /// Why no message is taken at the moment; nil when all is well.
+    package var writeRefusal: StoreError? {
+        log.state.withLock { state in
+            if let refusal = state.refusal { return refusal }
+            if state.isClosed { return StoreError(.shutdown, "the store is closed") }
+            return state.diskIsFull ? StoreError(.diskFull, "the disk of the commit log is too full to write") : nil
+        }
+    }
+    /// Used part of the log's partition in percent.
+    package var diskUsedPercent: Int? { (try? files.space(at: configuration.logDirectory))?.usedPercent }
+
+    /// Removes the queues of a topic; its records stay in the log until they are old.
+    package func deleteTopic(_ topic: String) throws(StoreError) {
+        try queues.remove(topic: topic)
+    }
+}

@@ -1,0 +1,67 @@
+/// When an append counts as done.
+package enum FlushMode: String, Sendable, CaseIterable {
+    /// Done when written; fsynced every `flushIntervalMillis`.
+    case asynchronous = "ASYNC_FLUSH"
+    /// Done when fsynced.
+    case synchronous = "SYNC_FLUSH"
+}
+
+/// What an operator can set about the store. The key in `broker.conf` is named at each value.
+package struct StoreConfiguration: Sendable {
+    /// `storePathRootDir`.
+    package var rootPath: String
+    /// `storePathCommitLog`; nil is `commitlog` below the root.
+    package var commitLogPath: String?
+    /// `mappedFileSizeCommitLog`, bytes.
+    package var commitLogFileBytes = 1 << 30
+    /// `mappedFileSizeConsumeQueue`, bytes, rounded up to whole units of 20.
+    package var consumeQueueFileBytes = 6_000_000
+    /// `flushDiskType`.
+    package var flushMode = FlushMode.asynchronous
+    /// `flushIntervalCommitLog`, milliseconds between fsyncs in ASYNC_FLUSH.
+    package var flushIntervalMillis = 500
+    /// `syncFlushTimeout`, milliseconds; kept for the answer of a flush that takes too long.
+    package var syncFlushTimeoutMillis = 5_000
+    /// `maxMessageSize`, bytes of a body.
+    package var messageBytesMax = 4 << 20
+    /// `fileReservedTime`, hours.
+    package var retentionHours = 72
+    /// `deleteWhen`, hours of the day joined by `;`.
+    package var deleteHours = "04"
+    /// `diskMaxUsedSpaceRatio`, percent.
+    package var diskUsedPercentMax = 75
+    /// `diskSpaceWarningLevelRatio`, percent: above it writes are refused.
+    package var diskWarningPercent = 90
+    /// `diskSpaceCleanForciblyRatio`, percent.
+    package var diskCleanForciblyPercent = 85
+    /// `cleanFileForciblyEnable`.
+    package var cleanForcibly = true
+    /// `checkCRCOnRecover`.
+    package var checkCRCOnRecover = true
+    /// `messageIndexEnable`.
+    package var isIndexEnabled = true
+    /// `maxHashSlotNum`.
+    package var indexSlotCount = 5_000_000
+    /// `maxIndexNum`.
+    package var indexEntryCount = 20_000_000
+    /// Milliseconds after which the files of an unused queue are unmapped.
+    package var queueIdleMillis: Int64 = 60_000
+    /// Appended messages that may wait for dispatch before appends are refused as busy.
+    package var dispatchBacklogMax = 1 << 20
+
+    /// Apache's defaults for a directory.
+    package init(rootPath: String = "") {
+        self.rootPath = rootPath
+    }
+
+    var logDirectory: String { commitLogPath ?? rootPath + "/commitlog" }
+    var queueDirectory: String { rootPath + "/consumequeue" }
+    /// Bytes of a queue file as Apache rounds them.
+    var queueFileBytes: Int { (consumeQueueFileBytes + QueueUnit.size - 1) / QueueUnit.size * QueueUnit.size }
+}
+
+/// The time of day, handed in.
+package protocol StoreClock: Sendable {
+    /// Milliseconds since 1970.
+    var nowMillis: Int64 { get }
+}
