@@ -18,6 +18,7 @@ extension DeliveryService {
         let deadlineMillis = bornMillis + min(max(0, request.pollMillis), configuration.pollMillisMax)
         var timer: (subscription: Subscription, millis: Int64)?
         let outcome = subscription.withState { state -> NotificationOutcome? in
+            if request.isOrdered { state.knowsOrder = true }
             if hasWork(request, queueCount: topic.readQueueCount, &state, nowMillis: now) {
                 return .answered(hasMessage: true)
             }

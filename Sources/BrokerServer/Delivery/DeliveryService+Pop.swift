@@ -150,7 +150,7 @@ extension DeliveryService {
             result.answer = .found(pass.batch(reviveQueueID: nextReviveQueueID(isOrdered: waiter.request.isOrdered)))
             if state.hasWaiters {
                 // Requests parked meanwhile must see what becomes visible again of this batch, and what it left.
-                let again = state.nextOpening(isOrdered: waiter.request.isOrdered, afterMillis: nowMillis)
+                let again = state.nextOpening(isOrdered: false, afterMillis: nowMillis)
                 state.recheckAtMillis = min(state.recheckAtMillis, again)
                 if pass.mayHaveMore {
                     result.woken = takeOneWaiter(&state, queueID: waiter.request.queueID, nowMillis: nowMillis)
@@ -176,6 +176,7 @@ extension DeliveryService {
             capacity: Int(waiter.request.maxCount), waiter)
         guard parked != nil else { return .pollingFull(empty) }
         waiterCount.add(1, ordering: .relaxed)
+        if waiter.request.isOrdered { state.knowsOrder = true }
         // What is due already could not be read: no point in looking again at once.
         let again = pass.openAtMillis <= nowMillis ? nowMillis + Self.retryMillis : pass.openAtMillis
         state.recheckAtMillis = min(state.recheckAtMillis, again)

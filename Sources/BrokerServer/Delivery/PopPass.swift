@@ -53,6 +53,7 @@ struct PopPass {
 
     mutating func run(_ state: inout SubscriptionState) {
         guard waiter.queueCount > 0 else { return }
+        messages.reserveCapacity(Int(waiter.request.maxCount))
         let single = waiter.request.queueID
         state.grow(to: waiter.queueCount - 1)
         let first = single >= 0 ? Int(single) : state.nextQueue % Int(waiter.queueCount)

@@ -46,6 +46,8 @@ struct SubscriptionState {
     var unwritten: [UInt8] = []
     /// Whether the journal knows that there are any.
     var isListed = false
+    /// Whether an ordered request was ever parked: only then is it worth to know when queues open in order.
+    var knowsOrder = false
     /// The topic or group was deleted: the object is out of the table, late calls change nothing.
     var isRemoved = false
     /// Where the next pop of all queues begins.
@@ -67,17 +69,18 @@ struct SubscriptionState {
         change.encode(queueID: queueID, into: &unwritten)
     }
 
-    /// Whether a request of that kind could take something from the queue now, given that it holds new messages.
+    /// Whether a parked request of that kind could take something from the queue now, given that it holds new messages.
     mutating func isOpen(queueID: Int32, isOrdered: Bool, nowMillis: Int64) -> Bool {
         let index = Int(queueID)
         guard index < queues.count, queues[index] != nil else { return true }
-        if isOrdered { return (queues[index]?.ledger.opensAtMillis ?? 0) <= nowMillis }
+        if isOrdered { return !knowsOrder || (queues[index]?.ledger.opensAtMillis ?? 0) <= nowMillis }
         return queues[index]?.ledger.isFull == false
     }
 
     /// When the next message in flight can be handed out again, of those that cannot yet; `Int64.max` when none can.
     mutating func nextOpening(isOrdered: Bool, afterMillis nowMillis: Int64) -> Int64 {
         var earliest = Int64.max
+        if isOrdered, !knowsOrder { return earliest }
         for index in queues.indices where queues[index]?.ledger.inFlightCount ?? 0 > 0 {
             let atMillis =
                 isOrdered ? queues[index]?.ledger.opensAtMillis : queues[index]?.ledger.nextVisibleAtMillis()
