@@ -5,6 +5,9 @@ extension NameServer {
     /// REGISTER_BROKER 103: a broker and its topics, all of them or one that changed.
     func registerBroker(_ request: RemotingCommand, connection: UInt64?) throws -> NameServerAnswer {
         let header = try request.header(RegisterBrokerRequestHeader.self)
+        guard !header.brokerName.isEmpty, !header.brokerAddr.isEmpty, !header.clusterName.isEmpty else {
+            throw ServiceError(code: .systemError, message: "brokerName, brokerAddr and clusterName must not be empty")
+        }
         let body = try RegisterBrokerBody(decoding: request.body, header: header, senderVersion: request.version)
         var registration = BrokerRegistration(
             cluster: header.clusterName, brokerName: header.brokerName, address: header.brokerAddr,

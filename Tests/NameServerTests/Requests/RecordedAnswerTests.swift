@@ -68,7 +68,7 @@ import Testing
     @Test func damagedRegistrationsAreRefused() throws {
         let server = try TestNameServer()
         var request = try #require(try Recording.load("000103-REGISTER_BROKER-2").first).request
-        let intact = request.body
+        let (intact, full) = (request.body, request.fields)
         request.body = ByteBuffer(bytes: intact.readableBytesView.dropLast())
         #expect(try server.answer(request).code == .systemError, "check sum")
         request.fields = HeaderFields(request.fields.pairs().filter { $0.name != "bodyCrc32" })
@@ -77,6 +77,8 @@ import Testing
         request.body = intact
         let answer = try server.answer(request)
         #expect(answer.code == .systemError && answer.remark?.contains("brokerName") == true)
+        request.fields = HeaderFields(full.pairs().map { $0.name == "brokerAddr" ? ($0.name, "") : $0 })
+        #expect(try server.answer(request).code == .systemError, "no address")
         #expect(try server.answer(.getBrokerClusterInfo).bodyText == #"{"brokerAddrTable":{},"clusterAddrTable":{}}"#)
     }
 
