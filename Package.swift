@@ -93,7 +93,10 @@ let package = Package(
             ["MessageModel", "RemotingCodec", "RemotingTransport", "ProxyServer", nioCore, nioConcurrency, logging]),
         library(
             "LocalBackend",
-            ["MessageModel", "ProxyServer", "BrokerServer", "NameServer", nioCore, nioConcurrency, logging]),
+            [
+                "MessageModel", "ProtoMessages", "StorageEngine", "ProxyServer", "BrokerServer", "NameServer", nioCore,
+                nioConcurrency, logging,
+            ]),
 
         // Programs
         program(
@@ -144,6 +147,12 @@ let package = Package(
         tests(
             "ProxyServerTests",
             ["ProxyServer", "ProtoMessages", "GRPCServer", "MessageModel", nioCore, nioEmbedded, logging]),
+        tests(
+            "ClusterBackendTests",
+            [
+                "ClusterBackend", "ProxyServer", "ProtoMessages", "RemotingCodec", "RemotingTransport", "MessageModel",
+                nioCore, nioPosix, nioConcurrency, logging,
+            ]),
         tests(
             "BrokerServerTests",
             [

@@ -115,6 +115,8 @@ package struct PopRequest {
     package let isOrdered: Bool
     /// Same text on a repeated attempt.
     package let attemptID: String?
+    /// Whether the client is gone, asked on the loop: then nothing should be taken for it any more.
+    package let isAbandoned: () -> Bool
 }
 
 /// What a pop brought.

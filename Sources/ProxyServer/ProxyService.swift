@@ -18,13 +18,18 @@ package final class ProxyContext: Sendable {
 
     /// A context over a source of metadata.
     package init(
-        configuration: ProxyConfiguration, metadata: any MetadataSource, clock: ProxyClock = .system, logger: Logger
+        configuration: ProxyConfiguration, metadata: any MetadataSource, limits: MetadataLimits = MetadataLimits(),
+        clock: ProxyClock = .system, logger: Logger
     ) {
         self.configuration = configuration
         self.clock = clock
         self.logger = logger
-        topics = MetadataCache(clock: clock) { name async throws(ProxyError) in try await metadata.fetchTopic(name) }
-        groups = MetadataCache(clock: clock) { name async throws(ProxyError) in try await metadata.fetchGroup(name) }
+        topics = MetadataCache(clock: clock, limits: limits) { name async throws(ProxyError) in
+            try await metadata.fetchTopic(name)
+        }
+        groups = MetadataCache(clock: clock, limits: limits) { name async throws(ProxyError) in
+            try await metadata.fetchGroup(name)
+        }
         advertised = AdvertisedEndpoint(
             configured: configuration.advertisedAddress,
             port: configuration.isClientPortKept ? nil : Int32(configuration.grpcPort))

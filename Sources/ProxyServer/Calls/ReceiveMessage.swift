@@ -47,7 +47,8 @@ extension ProxyService {
         let pop = PopRequest(
             group: group.name, topic: topic, broker: broker, countMax: batchCount(request.batchSize),
             invisibleMillis: invisibleMillis(request, group), pollMillis: pollMillis, isSQL: isSQL,
-            expression: expression, isOrdered: group.consumeMessageOrderly, attemptID: request.attemptID?.string)
+            expression: expression, isOrdered: group.consumeMessageOrderly, attemptID: request.attemptID?.string,
+            isAbandoned: { call.isClosed })
         deliveries.receives[ObjectIdentifier(call)] = call
         backend.pop(pop) { [self] result in
             finish(pending, result)

@@ -144,7 +144,7 @@ extension ProxyService {
             // A half message that nothing can commit would only look sent.
             throw ProxyError(.notImplemented, "transactions are not served yet")
         }
-        if configuration.isMessageTypeChecked, !topic.isTypeAssumed, !topic.messageType.accepts(kind) {
+        if configuration.isMessageTypeChecked, !topic.takesAnyKind, !topic.messageType.accepts(kind) {
             throw ProxyError(
                 .messagePropertyConflictWithType,
                 "TopicMessageType validate failed, the expected type is \(topic.messageType.rawValue), "

@@ -1,5 +1,6 @@
 import GRPCServer
 import MessageModel
+import NIOCore
 import ProtoMessages
 
 extension ProxyService {
@@ -9,12 +10,30 @@ extension ProxyService {
         do throws(ProxyError) {
             guard let answer = try answer(to: settings, message, call) else { return }
             call.send { ResponseEncoder.settings(settings, answer, into: &$0) }
-            telemetryStarted(call)
+            if telemetryStarted(call), Self.mayMissFirstAnswer(call) { repeatAnswer(settings, answer, call) }
         } catch {
             // Clients learn what is wrong with their settings from the stream's own status.
             telemetryEnded(call)
             call.finish(
                 .invalidArgument, message: "process client telemetryCommand failed. \(error.message)")
+        }
+    }
+
+    /// Node's clients (they call themselves HTTP) begin to listen only when all their routes are there; with more than
+    /// one topic they miss the answer to their first settings and hang. Each further answer frees them.
+    private static func mayMissFirstAnswer(_ call: GRPCCall) -> Bool {
+        let language = call.metadata("x-mq-language")
+        return language == "HTTP" || language == "NODE_JS"
+    }
+
+    private func repeatAnswer(_ settings: SettingsView, _ answer: SettingsAnswer, _ call: GRPCCall) {
+        var bytes = ByteBuffer()
+        ResponseEncoder.settings(settings, answer, into: &bytes)
+        let loop = eventLoop.assumeIsolated()
+        for millis in [300, 1_000, 3_000] as [Int64] {
+            loop.scheduleTask(in: .milliseconds(millis)) {
+                call.send { $0.writeImmutableBuffer(bytes) }
+            }
         }
     }
 

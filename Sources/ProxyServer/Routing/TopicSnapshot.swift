@@ -9,8 +9,8 @@ package final class TopicSnapshot: Sendable {
     package let route: TopicRoute
     /// The kind of messages it takes; a kind that nobody knows is NORMAL.
     package let messageType: TopicMessageType
-    /// Whether the kind is only assumed, so that no message can be refused for it.
-    package let isTypeAssumed: Bool
+    /// Whether messages of any kind are taken: the kind is only assumed, or the topic holds other topics' messages.
+    package let takesAnyKind: Bool
     /// Queues to send to, by broker name and number: a message group keeps its place in this list.
     package let sendQueues: [SendQueue]
     /// Brokers with readable queues, by name.
@@ -22,7 +22,7 @@ package final class TopicSnapshot: Sendable {
     package init(name: String, route: TopicRoute, messageType: TopicMessageType) {
         self.name = name
         self.route = route
-        isTypeAssumed = messageType == .unspecified
+        takesAnyKind = messageType == .unspecified || NameRules.isRetryTopic(name) || NameRules.isDLQTopic(name)
         self.messageType = messageType == .unspecified ? .normal : messageType
         let brokers = route.brokers.map { broker in
             BrokerTarget(
@@ -76,6 +76,6 @@ package final class TopicSnapshot: Sendable {
 
     /// Whether the other snapshot says the same.
     package func isSame(as other: TopicSnapshot) -> Bool {
-        messageType == other.messageType && isTypeAssumed == other.isTypeAssumed && route == other.route
+        messageType == other.messageType && takesAnyKind == other.takesAnyKind && route == other.route
     }
 }

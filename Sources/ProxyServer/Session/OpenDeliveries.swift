@@ -178,11 +178,12 @@ extension ProxyService {
 
     // MARK: Streams
 
-    func telemetryStarted(_ call: GRPCCall) {
+    /// A stream carried settings; true when these are its first.
+    func telemetryStarted(_ call: GRPCCall) -> Bool {
         let key = ObjectIdentifier(call)
-        guard let clientID = call.metadata("x-mq-client-id") else { return }
+        guard let clientID = call.metadata("x-mq-client-id") else { return false }
         context.presence.note(clientID, nowMillis: context.clock.uptimeMillis())
-        guard deliveries.streams[key] == nil else { return }
+        guard deliveries.streams[key] == nil else { return false }
         deliveries.streams[key] = (call, clientID)
         var id = clientID
         let now = context.clock.uptimeMillis()
@@ -191,6 +192,7 @@ extension ProxyService {
             client?.telemetryCount += 1
         }
         scheduleSweep()
+        return true
     }
 
     func telemetryEnded(_ call: GRPCCall) {
