@@ -1,0 +1,1 @@
+"""Starts the release programs and talks to them as clients do."""

@@ -1,0 +1,87 @@
+"""The official SDK, with the few lines every test would repeat."""
+
+import contextlib
+import threading
+import time
+
+from rocketmq import (ClientConfiguration, ConsumeResult, Credentials, FilterExpression, Message, MessageListener,
+                      Producer, PushConsumer, SimpleConsumer)
+
+
+def configuration(endpoint: str) -> ClientConfiguration:
+    return ClientConfiguration(endpoint, Credentials())
+
+
+@contextlib.contextmanager
+def producer(endpoint: str, *topics: str, tls: bool = False):
+    client = Producer(configuration(endpoint), topics, tls_enable=tls)
+    client.startup()
+    try:
+        yield client
+    finally:
+        client.shutdown()
+
+
+@contextlib.contextmanager
+def simple_consumer(endpoint: str, group: str, topic: str, expression: str = "*", tls: bool = False):
+    client = SimpleConsumer(
+        configuration(endpoint), group, {topic: FilterExpression(expression)}, await_duration=5, tls_enable=tls)
+    client.startup()
+    try:
+        yield client
+    finally:
+        client.shutdown()
+
+
+class Collector(MessageListener):
+    """Remembers what came; `decide(message)` says whether consuming succeeded."""
+
+    def __init__(self, decide=None):
+        self.messages: list[Message] = []
+        self.condition = threading.Condition()
+        self.decide = decide or (lambda message: True)
+
+    def consume(self, message: Message) -> ConsumeResult:
+        with self.condition:
+            self.messages.append(message)
+            self.condition.notify_all()
+        return ConsumeResult.SUCCESS if self.decide(message) else ConsumeResult.FAILURE
+
+
+@contextlib.contextmanager
+def push_consumer(endpoint: str, group: str, topic: str, listener: MessageListener, expression: str = "*",
+                  tls: bool = False):
+    client = PushConsumer(
+        configuration(endpoint), group, listener, {topic: FilterExpression(expression)}, tls_enable=tls)
+    client.startup()
+    try:
+        yield client
+    finally:
+        client.shutdown()
+
+
+def message(topic: str, body: bytes, *, tag: str | None = None, keys=(), properties=None) -> Message:
+    result = Message()
+    result.topic = topic
+    result.body = body
+    if tag is not None:
+        result.tag = tag
+    for key in keys:
+        result.keys = key
+    for name, value in (properties or {}).items():
+        result.add_property(name, value)
+    return result
+
+
+def receive(consumer: SimpleConsumer, count: int, *, seconds: float = 30, invisible_seconds: int = 30,
+            ack: bool = True) -> list[Message]:
+    """Polls until `count` messages came."""
+    found: list[Message] = []
+    deadline = time.monotonic() + seconds
+    while len(found) < count and time.monotonic() < deadline:
+        for received in consumer.receive(32, invisible_seconds):
+            found.append(received)
+            if ack:
+                consumer.ack(received)
+    assert len(found) >= count, f"only {len(found)} of {count} messages came in {seconds} s"
+    return found

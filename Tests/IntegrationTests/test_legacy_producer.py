@@ -1,0 +1,60 @@
+"""The 4.x C++ client sends straight to a broker through our name server; v5 clients receive through the proxy."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness import sdk
+from harness.programs import ROOT
+from harness.raw import RawClient
+
+PYTHON = ROOT / ".venvs" / "v4" / "bin" / "python"
+SCRIPT = Path(__file__).with_name("legacy_producer.py")
+
+
+def run_producer(namesrv: str, topic: str, *arguments: str) -> list[str]:
+    if not PYTHON.exists():
+        pytest.fail(f"{PYTHON} is missing: run ./scripts/test --integration once")
+    done = subprocess.run(
+        [PYTHON, SCRIPT, namesrv, topic, *arguments], capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line.startswith("sent ")]
+
+
+def test_single_messages(deployment):
+    topic, group = deployment.topic(), deployment.group()
+    ids = run_producer(deployment.namesrv, topic, "single", "20")
+    with sdk.simple_consumer(deployment.endpoint, group, topic) as consumer:
+        messages = sdk.receive(consumer, 20)
+    assert {m.body.decode() for m in messages} == {f"legacy body {n} – ünïcode" for n in range(20)}
+    assert all(m.tag == "legacy" and m.properties.get("from") == "C++ 4.x" for m in messages)
+    assert len(ids) == 20
+
+
+def test_compressed_body_arrives_plain(deployment):
+    topic, group = deployment.topic(queues=1), deployment.group()
+    run_producer(deployment.namesrv, topic, "large", "1")
+    with RawClient(deployment.endpoint) as client:
+        (received,) = client.receive_all(topic, group, 1)
+    assert received.body == b"0123456789" * 20_000
+    assert received.system_properties.body_encoding == 1
+
+
+def test_batch(deployment):
+    topic, group = deployment.topic(), deployment.group()
+    run_producer(deployment.namesrv, topic, "batch", "10")
+    with sdk.simple_consumer(deployment.endpoint, group, topic) as consumer:
+        messages = sdk.receive(consumer, 10)
+    assert {m.body for m in messages} == {b"batch %d" % n for n in range(10)}
+
+
+def test_ordered_send_picks_one_queue(deployment):
+    topic = deployment.topic()
+    run_producer(deployment.namesrv, topic, "ordered", "10")
+    assert deployment.admin.stored_count(topic) == 10
+
+
+def test_topic_is_created_by_the_first_send(deployment):
+    topic = deployment.name()
+    run_producer(deployment.namesrv, topic, "single", "3")
+    assert deployment.admin.stored_count(topic) == 3

@@ -1,0 +1,93 @@
+import NIOConcurrencyHelpers
+
+@testable import StorageEngine
+
+/// Real files, with failures that the test switches on.
+final class FailingFileSystem: FileSystem {
+    struct Faults {
+        var synchronizeFails = false
+        var createFails = false
+        var usedPercent: Int?
+        var synchronizations = 0
+    }
+
+    let faults = NIOLockedValueBox(Faults())
+    private let real = LinuxFileSystem()
+
+    func makeDirectories(_ path: String) throws(FileSystemError) { try real.makeDirectories(path) }
+    func list(_ path: String) throws(FileSystemError) -> [DirectoryEntry] { try real.list(path) }
+    func exists(_ path: String) -> Bool { real.exists(path) }
+    func remove(_ path: String) throws(FileSystemError) { try real.remove(path) }
+    func removeTree(_ path: String) throws(FileSystemError) { try real.removeTree(path) }
+    func rename(_ source: String, to target: String) throws(FileSystemError) { try real.rename(source, to: target) }
+    func synchronizeDirectory(_ path: String) throws(FileSystemError) { try real.synchronizeDirectory(path) }
+    func lock(_ path: String) throws(FileSystemError) -> any FileLock { try real.lock(path) }
+
+    func space(at path: String) throws(FileSystemError) -> DiskSpace {
+        guard let used = faults.withLockedValue({ $0.usedPercent }) else { return try real.space(at: path) }
+        return DiskSpace(totalBytes: 100, availableBytes: Int64(100 - used))
+    }
+
+    func openFile(_ path: String, mode: FileOpenMode) throws(FileSystemError) -> any StoreFile {
+        if case .create(_, reserve: true) = mode, path.contains("/commitlog/"),
+            faults.withLockedValue({ $0.createFails })
+        {
+            throw FileSystemError(kind: .noSpace, operation: "fallocate", path: path, errorNumber: 28)
+        }
+        return FailingFile(real: try real.openFile(path, mode: mode), faults: faults)
+    }
+}
+
+private final class FailingFile: StoreFile {
+    let real: any StoreFile
+    let faults: NIOLockedValueBox<FailingFileSystem.Faults>
+    var path: String { real.path }
+
+    init(real: any StoreFile, faults: NIOLockedValueBox<FailingFileSystem.Faults>) {
+        self.real = real
+        self.faults = faults
+    }
+
+    func size() throws(FileSystemError) -> Int { try real.size() }
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        try real.read(into: buffer, at: offset)
+    }
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        try real.write(bytes, at: offset)
+    }
+    func zero(from offset: Int, count: Int) throws(FileSystemError) { try real.zero(from: offset, count: count) }
+    func truncate(to size: Int) throws(FileSystemError) { try real.truncate(to: size) }
+    func synchronize() throws(FileSystemError) { try real.synchronize() }
+    func map() throws(FileSystemError) -> any MappedRegion { FailingRegion(path, try real.map(), faults) }
+}
+
+private final class FailingRegion: MappedRegion {
+    let path: String
+    let real: any MappedRegion
+    let faults: NIOLockedValueBox<FailingFileSystem.Faults>
+    var count: Int { real.count }
+
+    init(_ path: String, _ real: any MappedRegion, _ faults: NIOLockedValueBox<FailingFileSystem.Faults>) {
+        self.path = path
+        self.real = real
+        self.faults = faults
+    }
+
+    func prepareForWriting(from offset: Int, count: Int) throws(FileSystemError) {
+        try real.prepareForWriting(from: offset, count: count)
+    }
+    func copyIn(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        try real.copyIn(bytes, at: offset)
+    }
+    func copyOut(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        try real.copyOut(into: buffer, at: offset)
+    }
+    func synchronize(from offset: Int, count: Int) throws(FileSystemError) {
+        let fails = faults.withLockedValue { faults in
+            faults.synchronizations += 1
+            return faults.synchronizeFails
+        }
+        if fails { throw FileSystemError(kind: .inputOutput, operation: "msync", path: path, errorNumber: 5) }
+        try real.synchronize(from: offset, count: count)
+    }
+}
