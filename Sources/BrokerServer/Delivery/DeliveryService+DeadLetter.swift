@@ -14,10 +14,12 @@ extension DeliveryService {
         let read = dependencies.store.readRecords(
             topic: key.topic, queueID: deadLetter.queueID, from: deadLetter.offset, maxCount: 1,
             maxBytes: configuration.popBytesMax, into: &buffer, matching: nil)
-        guard let record = read.records.first else { return }
-        guard record.queueOffset == deadLetter.offset, let view = MessageRecord(buffer, range: record.range) else {
-            // Retention has removed it.
-            return settle(deadLetter, of: subscription)
+        guard let record = read.records.first, record.queueOffset == deadLetter.offset,
+            let view = MessageRecord(buffer, range: record.range)
+        else {
+            return logger.warning(
+                "dead letter cannot be read",
+                metadata: ["topic": "\(key.topic)", "queue": "\(deadLetter.queueID)", "offset": "\(deadLetter.offset)"])
         }
         let topic = NameRules.dlqTopic(key.group)
         let copy = NewRecord(

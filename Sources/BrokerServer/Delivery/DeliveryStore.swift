@@ -13,7 +13,7 @@ package protocol DeliveryStore: Sendable {
         matching: ((Int64) -> Bool)?
     ) -> RecordBatch
 
-    /// Appends a message; the completion runs on any thread.
+    /// Appends a message to queue 0 of its topic; the completion gets its offset in that queue, on any thread.
     func appendRecord(
         _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void)
 }

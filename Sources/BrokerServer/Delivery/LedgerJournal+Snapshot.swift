@@ -76,8 +76,7 @@ extension LedgerJournal {
             var record = LedgerRecord()
             for subscription in subscriptions {
                 var ledgers: [AckLedger?]? = []
-                let changes = take(subscription, ledgers: &ledgers)
-                if !changes.isEmpty { record.append(subscription.key, changes: changes) }
+                add(take(subscription, ledgers: &ledgers), of: subscription, to: &record)
                 for (index, ledger) in (ledgers ?? []).enumerated() {
                     guard let ledger else { continue }
                     image.set(ledger, queueID: Int32(index), of: subscription.key)

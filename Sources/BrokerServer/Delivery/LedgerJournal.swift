@@ -18,7 +18,8 @@ final class LedgerJournal: Sendable {
     static let topic = "rmq_sys_ACK_LEDGER"
     /// The file of the snapshot; the one before it is kept beside it.
     static let snapshotName = "ackLedger.snapshot"
-    private static let recordBytesMax = 256 * 1024
+    /// A record that reached this is closed; the last piece may take it over by as much as a piece has.
+    private static let recordBytesMax = 64 * 1024
 
     private enum Listed {
         case changes(Subscription)
@@ -90,7 +91,7 @@ final class LedgerJournal: Sendable {
             detach()
             let waiters = subscription.withState { state in
                 state.isRemoved = true
-                state.unwritten = []
+                _ = state.takeUnwritten()
                 state.queues = []
                 return state.takeWaiters()
             }
@@ -120,17 +121,22 @@ final class LedgerJournal: Sendable {
                 record.appendRemoval(of: key)
             case .changes(let subscription):
                 var ledgers: [AckLedger?]?
-                let changes = take(subscription, ledgers: &ledgers)
-                if !changes.isEmpty { record.append(subscription.key, changes: changes) }
-            }
-            if record.bytes.count >= Self.recordBytesMax {
-                keep(record)
-                record = LedgerRecord()
+                add(take(subscription, ledgers: &ledgers), of: subscription, to: &record)
             }
         }
         keep(record)
         writeBacklog()
         return !listed.isEmpty
+    }
+
+    /// Adds changes to a record, and begins another when it is full.
+    func add(_ changes: [[UInt8]], of subscription: Subscription, to record: inout LedgerRecord) {
+        for piece in changes {
+            record.append(subscription.key, changes: piece)
+            guard record.bytes.count >= Self.recordBytesMax else { continue }
+            keep(record)
+            record = LedgerRecord()
+        }
     }
 
     /// Whether nobody is listed; then the next one to list itself ends the thread's pause.
@@ -142,9 +148,9 @@ final class LedgerJournal: Sendable {
     }
 
     /// The unwritten changes of a subscription, and its ledgers with just these changes; commits its low-water marks.
-    func take(_ subscription: Subscription, ledgers: inout [AckLedger?]?) -> [UInt8] {
+    func take(_ subscription: Subscription, ledgers: inout [AckLedger?]?) -> [[UInt8]] {
         var commits: [(queueID: Int32, offset: Int64)] = []
-        let changes = subscription.withState { state -> [UInt8] in
+        let changes = subscription.withState { state -> [[UInt8]] in
             state.isListed = false
             guard !state.isRemoved else { return [] }
             for index in state.queues.indices {
@@ -155,8 +161,7 @@ final class LedgerJournal: Sendable {
                 commits.append((Int32(index), offset))
             }
             if ledgers != nil { ledgers = state.queues.map { $0?.ledger } }
-            defer { state.unwritten = [] }
-            return state.unwritten
+            return state.takeUnwritten()
         }
         offsets.commit(group: subscription.key.group, topic: subscription.key.topic, offsets: commits)
         return changes

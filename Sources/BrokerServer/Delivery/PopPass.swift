@@ -163,7 +163,8 @@ struct PopPass {
                 state.queues[Int(queueID)]?.ledger.settle(offset: redelivery.offset)
                 state.record(.done(offset: redelivery.offset), queueID: queueID)
             case .unreadable:
-                state.queues[Int(queueID)]?.ledger.release(offset: redelivery.offset)
+                state.queues[Int(queueID)]?.ledger.postpone(
+                    offset: redelivery.offset, untilMillis: nowMillis + Self.unreadableMillis)
             }
         }
         if !delivery.redelivered.isEmpty { state.record(.deliver(delivery), queueID: queueID) }
@@ -171,20 +172,25 @@ struct PopPass {
 
     private enum Reading {
         case taken
+        /// It is there, but does not pass the filter.
         case unwanted
         case unreadable
     }
+
+    /// Wait before another try to read a message.
+    private static let unreadableMillis: Int64 = 1_000
 
     private mutating func read(_ redelivery: Redelivery, _ queueID: Int32) -> Reading {
         let start = body.writerIndex
         let read = service.dependencies.store.readRecords(
             topic: key.topic, queueID: queueID, from: redelivery.offset, maxCount: 1, maxBytes: max(1, bytesLeft),
             into: &body, matching: nil)
-        guard let record = read.records.first else {
+        // The store steps over what it cannot read, to the next message.
+        guard let record = read.records.first, record.queueOffset == redelivery.offset else {
             body.moveWriterIndex(to: start)
             return .unreadable
         }
-        guard record.queueOffset == redelivery.offset, waiter.filter.mayMatch(tagsCode: record.tagsCode) else {
+        guard waiter.filter.mayMatch(tagsCode: record.tagsCode) else {
             body.moveWriterIndex(to: start)
             return .unwanted
         }

@@ -42,8 +42,8 @@ struct SubscriptionState {
     var recheckAtMillis = Int64.max
     /// When the timer will call; `Int64.max` when it will not.
     var timerAtMillis = Int64.max
-    /// Encoded changes that are not in the journal yet.
-    var unwritten: [UInt8] = []
+    /// Encoded changes that are not in the journal yet, in pieces that fit into a record.
+    private(set) var unwritten: [[UInt8]] = []
     /// Whether the journal knows that there are any.
     var isListed = false
     /// Whether an ordered request was ever parked: only then is it worth to know when queues open in order.
@@ -66,8 +66,17 @@ struct SubscriptionState {
     }
 
     mutating func record(_ change: LedgerChange, queueID: Int32) {
-        change.encode(queueID: queueID, into: &unwritten)
+        if unwritten.last.map({ $0.count >= Self.pieceBytes }) ?? true { unwritten.append([]) }
+        change.encode(queueID: queueID, into: &unwritten[unwritten.count - 1])
     }
+
+    /// Takes the encoded changes out.
+    mutating func takeUnwritten() -> [[UInt8]] {
+        defer { unwritten = [] }
+        return unwritten
+    }
+
+    private static let pieceBytes = 32 * 1024
 
     /// Whether a parked request of that kind could take something from the queue now, given that it holds new messages.
     mutating func isOpen(queueID: Int32, isOrdered: Bool, nowMillis: Int64) -> Bool {

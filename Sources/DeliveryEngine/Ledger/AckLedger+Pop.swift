@@ -34,7 +34,7 @@ package enum OrderedPlan: Sendable, Hashable {
 extension AckLedger {
     /// Takes messages whose invisible time has passed, earliest first; the result is sorted by offset.
     ///
-    /// Each taken message must be given back to the ledger with `redeliver`, `settle` or `release`. Messages that had
+    /// Each taken message must be given back with `redeliver`, `settle`, `release` or `postpone`. Messages that had
     /// `maxAttempts` deliveries come back as dead letters; they stay invisible for a while, so that a failed move is
     /// tried again.
     package mutating func takeDue(nowMillis: Int64, maxCount: Int, maxAttempts: Int32) -> DuePlan {
@@ -124,10 +124,16 @@ extension AckLedger {
         setVisible(index: index, atMillis: visibleAtMillis)
     }
 
-    /// Gives a taken message back unchanged, because it could not be read.
+    /// Gives a taken message back unchanged, because the answer has no room for it.
     package mutating func release(offset: Int64) {
         guard let index = index(of: offset) else { return }
         setVisible(index: index, atMillis: self[index: index].visibleAtMillis)
+    }
+
+    /// Gives a taken message back to be looked at later, because it could not be read. The attempt is as before.
+    package mutating func postpone(offset: Int64, untilMillis: Int64) {
+        guard let index = index(of: offset) else { return }
+        setVisible(index: index, atMillis: untilMillis)
     }
 
     /// Records new messages handed out, and that everything else below `next` was filtered out.

@@ -14,8 +14,8 @@
 ///
 /// The ledger knows no clock, no store and no lock; its owner hands in the time and serialises the calls. A pop is:
 /// ``takeDue(nowMillis:maxCount:maxAttempts:)`` or ``planOrdered(nowMillis:maxCount:maxAttempts:attemptID:)``, then for
-/// each message one of ``redeliver(_:popMillis:visibleAtMillis:)``, ``settle(offset:)`` or ``release(offset:)``, then
-/// ``deliverNew(offsets:next:popMillis:visibleAtMillis:)``.
+/// each message one of ``redeliver(_:popMillis:visibleAtMillis:)``, ``settle(offset:)``, ``release(offset:)`` or
+/// ``postpone(offset:untilMillis:)``, then ``deliverNew(offsets:next:popMillis:visibleAtMillis:)``.
 package struct AckLedger: Sendable {
     /// A message in flight.
     package struct Entry: Sendable, Hashable {

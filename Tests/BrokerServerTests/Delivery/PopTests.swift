@@ -139,7 +139,12 @@ import Testing
         world.store.makeUnreadable([0])
         #expect(world.pop()?.queueOffsets == [1])
         world.store.makeUnreadable([])
-        #expect(world.pop()?.queueOffsets == [0])
+        #expect(world.pop() == nil)
+        _ = try world.change(1, to: 60_000)
+        world.advance(1_000)
+        let batch = try #require(world.pop())
+        #expect(batch.queueOffsets == [0])
+        #expect(batch.attempts == [2])
     }
 
     @Test func retentionTakesMessagesOutOfTheLedger() throws {

@@ -1,0 +1,63 @@
+import MessageModel
+import NIOCore
+import RemotingCodec
+import StorageEngine
+
+/// The message store as the delivery service sees it.
+package struct BrokerDeliveryStore: DeliveryStore {
+    private let store: MessageStore
+    private let storeHost: SocketHost
+    private let nowMillis: @Sendable () -> Int64
+
+    /// Messages that delivery writes bear `storeHost` as their broker's address.
+    package init(store: MessageStore, storeHost: SocketHost, nowMillis: @escaping @Sendable () -> Int64) {
+        self.store = store
+        self.storeHost = storeHost
+        self.nowMillis = nowMillis
+    }
+
+    package func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64) {
+        (store.minOffset(topic: topic, queueId: queueID), store.maxOffset(topic: topic, queueId: queueID))
+    }
+
+    package func readRecords(
+        topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
+        matching: ((Int64) -> Bool)?
+    ) -> RecordBatch {
+        let result = store.read(
+            topic: topic, queueId: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer,
+            matching: matching)
+        let nextOffset: Int64
+        switch result.status {
+        case .found, .noMatchedMessage, .messageWasRemoving: nextOffset = result.nextOffset
+        // Where the store would have a puller go on; what lies between was not read, and must not count as such.
+        case .offsetFoundNull, .offsetOverflowBadly, .offsetOverflowOne, .offsetTooSmall, .noMatchedLogicQueue,
+            .noMessageInQueue:
+            nextOffset = from
+        }
+        return RecordBatch(
+            records: result.records.map { slot in
+                RecordBatch.Record(
+                    queueOffset: slot.queueOffset, logOffset: slot.logOffset, tagsCode: slot.tagsCode, range: slot.range
+                )
+            }, nextOffset: nextOffset)
+    }
+
+    package func appendRecord(
+        _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void
+    ) {
+        let original = record.original
+        let message = StoreMessage(
+            topic: record.topic, queueId: 0, flag: original?.flag ?? 0, sysFlag: original?.sysFlag ?? [],
+            bornTimestampMillis: original?.bornTimestampMillis ?? nowMillis(),
+            bornHost: original.map { SocketHost(bytes: $0.bornHost.address, port: $0.bornHost.port) } ?? storeHost,
+            storeHost: storeHost, reconsumeTimes: original?.reconsumeTimes ?? 0,
+            properties: ByteBuffer(string: record.properties), body: record.body)
+        store.append(message) { outcome in
+            switch outcome {
+            case .stored(let receipt): completion(.success(receipt.queueOffset))
+            case .failed(let error): completion(.failure(DeliveryStoreError("\(error)")))
+            }
+        }
+    }
+}
