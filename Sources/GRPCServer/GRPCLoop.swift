@@ -80,6 +80,8 @@ final class GRPCLoop: @unchecked Sendable {
 
     private func flushDirty() {
         isFlushScheduled = false
+        // What ends in this pass ends now, however long ago the last bytes came in.
+        readClock()
         var batch = ContiguousArray<GRPCConnection>()
         swap(&batch, &dirty)
         for connection in batch { connection.flush() }

@@ -40,6 +40,8 @@ package final class GRPCServer: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 128 << 10, high: 512 << 10))
+            .childChannelOption(.recvAllocator, value: TransientReceiveAllocator())
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { [self] channel in accept(channel, loops) }
             .bind(host: host, port: port).get()
         state.withLockedValue { $0.listeners.append(channel) }
@@ -77,7 +79,7 @@ package final class GRPCServer: Sendable {
         }
         guard let id, !loop.isDraining else {
             if id != nil { connections.withLockedValue { $0.open -= 1 } }
-            logger.warning("connection limit reached", metadata: ["limit": "\(limit)"])
+            logger.debug("connection limit reached", metadata: ["limit": "\(limit)"])
             return channel.close()
         }
         channel.closeFuture.whenComplete { [connections] _ in connections.withLockedValue { $0.open -= 1 } }

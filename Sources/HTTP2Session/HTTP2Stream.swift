@@ -177,7 +177,7 @@ package final class HTTP2StreamPool {
     private let countMax: Int
 
     /// A pool that keeps at most `countMax` streams.
-    package init(countMax: Int = 1_024) {
+    package init(countMax: Int = 256) {
         self.countMax = countMax
     }
 

@@ -63,6 +63,20 @@ import Testing
         }
     }
 
+    @Test func proxyHeaderInFrontOfTLS() async throws {
+        let contexts = try tlsContexts()
+        try await EchoServer.with({ $0.tlsContext = { contexts.server } }) { echo in
+            let header = Array("PROXY TCP6 2001:db8::7 ::1 4711 8081\r\n".utf8)
+            let client = try await GRPCTestClient.connect(port: echo.port, tls: contexts.client, firstBytes: header)
+            let answer = try await client.call(EchoService.Method.describe.path)
+            #expect(String(decoding: answer.messages.first ?? [], as: UTF8.self).hasSuffix("|tls|0|[2001:db8::7]:4711"))
+            await client.close()
+            // Not twice, and not inside TLS.
+            let twice = try await echo.exchange(header + header)
+            #expect(twice == [])
+        }
+    }
+
     @Test func plaintextCanBeForbidden() async throws {
         let contexts = try tlsContexts()
         try await EchoServer.with({

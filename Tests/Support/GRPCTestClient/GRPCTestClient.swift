@@ -26,10 +26,11 @@ package final class GRPCTestClient: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    if !firstBytes.isEmpty { try pipeline.addHandler(FirstBytesHandler(firstBytes)) }
                     if let tls {
                         try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
                     }
-                    try pipeline.addHandler(Handler(client: makeClient(), firstBytes: firstBytes))
+                    try pipeline.addHandler(Handler(client: makeClient()))
                 }
             }
             .connect(host: "127.0.0.1", port: port).get()
@@ -117,20 +118,35 @@ private struct NIOUnsafeTransferBox<Value>: @unchecked Sendable {
     init(_ value: Value) { self.value = value }
 }
 
+/// Writes bytes in front of everything, TLS included.
+private final class FirstBytesHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+        context.fireChannelActive()
+    }
+}
+
 /// Moves bytes between the channel and the session and wakes waiters.
 private final class Handler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     let client: HTTP2Client
-    private let firstBytes: [UInt8]
     private var context: ChannelHandlerContext?
     private var waiters: [((HTTP2Client) -> Bool, EventLoopPromise<Void>)] = []
     private var isClosed = false
 
-    init(client: HTTP2Client, firstBytes: [UInt8]) {
+    init(client: HTTP2Client) {
         self.client = client
-        self.firstBytes = firstBytes
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -142,7 +158,6 @@ private final class Handler: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        if !firstBytes.isEmpty { context.write(wrapOutboundOut(ByteBuffer(bytes: firstBytes)), promise: nil) }
         flush()
     }
 
