@@ -42,6 +42,7 @@ let package = Package(
         .executable(name: "mqbroker", targets: ["mqbroker"]),
         .executable(name: "mqproxy", targets: ["mqproxy"]),
         .executable(name: "mqadmin", targets: ["mqadmin"]),
+        .executable(name: "mqdemo", targets: ["mqdemo"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -121,6 +122,7 @@ let package = Package(
         program(
             "mqadmin",
             ["AdminClient", "RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, logging]),
+        program("mqdemo", ["CNghttp2"]),
 
         // Tests
         .target(
