@@ -4,23 +4,23 @@ import RemotingCodec
 import StorageEngine
 
 /// The message store as the delivery service sees it.
-package struct BrokerDeliveryStore: DeliveryStore {
+struct BrokerDeliveryStore: DeliveryStore {
     private let store: MessageStore
     private let storeHost: SocketHost
     private let nowMillis: @Sendable () -> Int64
 
     /// Messages that delivery writes bear `storeHost` as their broker's address.
-    package init(store: MessageStore, storeHost: SocketHost, nowMillis: @escaping @Sendable () -> Int64) {
+    init(store: MessageStore, storeHost: SocketHost, nowMillis: @escaping @Sendable () -> Int64) {
         self.store = store
         self.storeHost = storeHost
         self.nowMillis = nowMillis
     }
 
-    package func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64) {
+    func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64) {
         (store.minOffset(topic: topic, queueId: queueID), store.maxOffset(topic: topic, queueId: queueID))
     }
 
-    package func readRecords(
+    func readRecords(
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
         matching: ((Int64) -> Bool)?
     ) -> RecordBatch {
@@ -43,7 +43,7 @@ package struct BrokerDeliveryStore: DeliveryStore {
             }, nextOffset: nextOffset)
     }
 
-    package func appendRecord(
+    func appendRecord(
         _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void
     ) {
         let original = record.original
