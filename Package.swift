@@ -144,7 +144,7 @@ let package = Package(
             ]),
         tests(
             "RemotingTransportTests",
-            ["RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, nioEmbedded, logging]),
+            ["RemotingTransport", "RemotingCodec", "ServerSupport", "MessageModel", nioCore, nioPosix, nioSSL, logging]),
         tests("ServerSupportTests", ["ServerSupport", "MessageModel", nioCore, nioSSL, logging]),
         tests(
             "ProxyServerTests",

@@ -7,6 +7,9 @@ import RemotingCodec
 import RemotingTransport
 import Testing
 
+/// A logger for nobody.
+let quietLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
 /// A service made of closures, which remembers what happened to its connections.
 final class TestService: RemotingService {
     typealias Handler = @Sendable (RemotingCommand, RemotingServerConnection) -> Void
@@ -14,7 +17,7 @@ final class TestService: RemotingService {
     private struct State {
         var opened: [UInt64] = []
         var closed: [UInt64] = []
-        var waiters: [@Sendable () -> Void] = []
+        var waiters: [(count: Int, wake: @Sendable () -> Void)] = []
     }
 
     private let handler: Handler
@@ -36,18 +39,26 @@ final class TestService: RemotingService {
     }
 
     func connectionClosed(_ connection: RemotingServerConnection) {
-        let waiters = state.withLockedValue { state in
+        let due = state.withLockedValue { state in
             state.closed.append(connection.id)
-            defer { state.waiters = [] }
-            return state.waiters
+            let due = state.waiters.filter { $0.count <= state.closed.count }
+            state.waiters.removeAll { $0.count <= state.closed.count }
+            return due
         }
-        for waiter in waiters { waiter() }
+        for waiter in due { waiter.wake() }
     }
 
-    /// Waits until the next connection closed.
-    func nextClose() async {
+    /// Waits until at least this many connections closed.
+    func closes(_ count: Int) async {
         await withCheckedContinuation { continuation in
-            state.withLockedValue { $0.waiters.append { continuation.resume() } }
+            let isDone = state.withLockedValue { state in
+                if state.closed.count < count {
+                    state.waiters.append((count, { continuation.resume() }))
+                    return false
+                }
+                return true
+            }
+            if isDone { continuation.resume() }
         }
     }
 }
@@ -58,11 +69,10 @@ func withServer(
     clientConfiguration: RemotingClientConfiguration = RemotingClientConfiguration(), service: TestService,
     _ body: (_ client: RemotingClient, _ address: HostPort, _ server: RemotingServer) async throws -> Void
 ) async throws {
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let group = MultiThreadedEventLoopGroup.singleton
-    let server = RemotingServer(group: group, configuration: configuration, service: service, logger: logger)
+    let server = RemotingServer(group: group, configuration: configuration, service: service, logger: quietLogger)
     let port = try await server.bind(host: "127.0.0.1", port: 0)
-    let client = RemotingClient(eventLoop: group.next(), configuration: clientConfiguration, logger: logger)
+    let client = RemotingClient(eventLoop: group.next(), configuration: clientConfiguration, logger: quietLogger)
     let outcome: Result<Void, any Error>
     do {
         outcome = .success(try await body(client, HostPort(host: "127.0.0.1", port: port), server))

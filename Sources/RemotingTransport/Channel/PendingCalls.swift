@@ -7,8 +7,9 @@ import RemotingCodec
 /// taken by an older call is skipped. The table is at most half full, so skips are rare and short. Deadlines are not
 /// sorted: the earliest is kept as a lower bound and found again by a scan when it passes, which happens about once
 /// per timeout, not once per call.
-struct PendingCalls {
-    typealias Completion = (Result<RemotingCommand, RemotingError>) -> Void
+package struct PendingCalls {
+    /// Gets the answer, or the reason why there is none.
+    package typealias Completion = (Result<RemotingCommand, RemotingError>) -> Void
 
     private struct Slot {
         var opaque: Int32 = 0
@@ -22,22 +23,23 @@ struct PendingCalls {
     private var slots: [Slot] = []
     private var nextOpaque: Int32 = 0
     /// How many calls wait.
-    private(set) var count = 0
+    package private(set) var count = 0
     /// No call is due before this.
-    private(set) var earliest = NIODeadline.distantFuture
+    package private(set) var earliest = NIODeadline.distantFuture
 
-    init(countMax: Int) {
+    /// A table for at most `countMax` calls.
+    package init(countMax: Int) {
         self.countMax = countMax
     }
 
     /// An opaque for a request that has no answer.
-    mutating func onewayOpaque() -> Int32 {
+    package mutating func onewayOpaque() -> Int32 {
         defer { nextOpaque = (nextOpaque &+ 1) & Int32.max }
         return nextOpaque
     }
 
     /// Registers a call and returns its opaque, or nil when too many wait.
-    mutating func insert(deadline: NIODeadline, completion: @escaping Completion) -> Int32? {
+    package mutating func insert(deadline: NIODeadline, completion: @escaping Completion) -> Int32? {
         guard count < countMax else { return nil }
         if count &* 2 >= slots.count { grow() }
         let mask = slots.count &- 1
@@ -53,7 +55,7 @@ struct PendingCalls {
     }
 
     /// Takes the call of an answer out; nil when there is none (any more).
-    mutating func remove(opaque: Int32) -> Completion? {
+    package mutating func remove(opaque: Int32) -> Completion? {
         guard opaque >= 0, !slots.isEmpty else { return nil }
         let index = Int(opaque) & (slots.count &- 1)
         guard slots[index].opaque == opaque, let completion = slots[index].completion else { return nil }
@@ -64,7 +66,7 @@ struct PendingCalls {
     }
 
     /// Takes all calls out that are due, and finds the next deadline.
-    mutating func removeDue(now: NIODeadline) -> [Completion] {
+    package mutating func removeDue(now: NIODeadline) -> [Completion] {
         guard earliest <= now else { return [] }
         var due: [Completion] = []
         earliest = .distantFuture
@@ -82,7 +84,7 @@ struct PendingCalls {
     }
 
     /// Takes all calls out.
-    mutating func removeAll() -> [Completion] {
+    package mutating func removeAll() -> [Completion] {
         let all = slots.compactMap(\.completion)
         slots = []
         count = 0
