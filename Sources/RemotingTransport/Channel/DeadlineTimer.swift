@@ -1,7 +1,7 @@
 import NIOCore
 
 /// One timer for many deadlines: armed for the earliest, it asks its owner at each firing for the next.
-// All state is touched on `eventLoop` only; the class is Sendable to be captured by the loop's own tasks.
+/// All state is touched on `eventLoop` only; the class is Sendable to be captured by the loop's own tasks.
 final class DeadlineTimer: @unchecked Sendable {
     private let eventLoop: any EventLoop
     private var armedAt = NIODeadline.distantFuture

@@ -7,7 +7,7 @@ protocol Flushable: AnyObject {
 }
 
 /// One flush of all dirty connections of an event loop, at the end of the tick that made the first of them dirty.
-// All state is touched on `eventLoop` only; the class is Sendable to be captured by the loop's own tasks.
+/// All state is touched on `eventLoop` only; the class is Sendable to be captured by the loop's own tasks.
 final class FlushPass: @unchecked Sendable {
     let pool = BufferPool()
     private let eventLoop: any EventLoop

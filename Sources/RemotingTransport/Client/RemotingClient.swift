@@ -6,7 +6,7 @@ import RemotingCodec
 
 /// Calls remoting servers from one event loop: one connection per address, made when first used, calls pipelined by
 /// opaque. Shared by nobody else than that loop, so it needs no lock; a program has one client per loop.
-// All mutable state is touched on `eventLoop` only; the methods for any context hop there.
+/// All mutable state is touched on `eventLoop` only; the methods for any context hop there.
 package final class RemotingClient: @unchecked Sendable {
     /// Gets the answer, or the reason why there is none; runs on the client's event loop.
     package typealias Completion = (Result<RemotingCommand, RemotingError>) -> Void

@@ -4,7 +4,7 @@ import NIOCore
 import RemotingCodec
 
 /// One address that a client calls, and its connection when there is one. Bound to the client's event loop.
-// All mutable state is touched on the client's event loop only.
+/// All mutable state is touched on the client's event loop only.
 package final class RemotingPeer: @unchecked Sendable {
     /// The peer's address.
     package let address: HostPort

@@ -5,7 +5,7 @@ import NIOCore
 import RemotingCodec
 
 /// One client's connection, as services see it. It may be kept and answered after it closed; answers then vanish.
-// All mutable state is touched on `eventLoop` only; the methods for any thread hop there through the mailbox.
+/// All mutable state is touched on `eventLoop` only; the methods for any thread hop there through the mailbox.
 package final class RemotingServerConnection: @unchecked Sendable {
     /// Unique among the connections of a process.
     package let id: UInt64

@@ -2,7 +2,7 @@ import Logging
 import NIOCore
 
 /// What the connections of one event loop share: the flush pass, the mailbox, timers, and the list of themselves.
-// All mutable state is touched on `eventLoop` only; the class is Sendable to be captured by the loop's own tasks.
+/// All mutable state is touched on `eventLoop` only; the class is Sendable to be captured by the loop's own tasks.
 final class ServerLoop: @unchecked Sendable {
     /// An idle connection is found within this part of the idle time.
     private static let sweepsPerIdleTime: Int64 = 12
