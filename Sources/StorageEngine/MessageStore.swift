@@ -239,7 +239,7 @@ package final class MessageStore: Sendable {
     package func readRecord(logOffset: Int64, size: Int32? = nil, into buffer: inout ByteBuffer) -> Bool {
         let end = log.state.withLock { configuration.flushMode == .synchronous ? $0.flushedOffset : $0.writeOffset }
         guard logOffset >= 0, logOffset + 8 <= end, let segment = segments.segment(at: logOffset) else { return false }
-        return segment.copyRecord(at: logOffset, expectedSize: size.map(Int.init), into: &buffer)
+        return (try? segment.copyRecord(at: logOffset, expectedSize: size.map(Int.init), into: &buffer)) ?? false
     }
 
     /// First offset of a queue; 0 for one that does not exist.

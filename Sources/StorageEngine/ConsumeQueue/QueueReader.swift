@@ -38,7 +38,14 @@ struct QueueReader {
                             isFull = true
                             return
                         }
-                        if !append(unit, queueOffset: here, &result, into: &buffer) { removed = true }
+                        switch append(unit, queueOffset: here, &result, into: &buffer) {
+                        case .taken: break
+                        case .noRecord: removed = true
+                        case .unreadable:
+                            // The disk may give it later: whoever reads comes back to this offset.
+                            isFull = true
+                            return
+                        }
                     }
                     taken += 1
                 }
@@ -54,46 +61,69 @@ struct QueueReader {
         result.nextOffset = offset
     }
 
+    private enum Taking {
+        case taken
+        /// Deleted with its file, or damaged: no later read would find it either.
+        case noRecord
+        case unreadable
+    }
+
     private func append(
         _ unit: QueueUnit, queueOffset: Int64, _ result: inout ReadResult, into buffer: inout ByteBuffer
-    ) -> Bool {
+    ) -> Taking {
         let before = buffer.writerIndex
-        guard let segment = segments.segment(at: unit.logOffset),
-            segment.copyRecord(at: unit.logOffset, expectedSize: Int(unit.recordSize), into: &buffer)
-        else { return false }
+        do throws(FileSystemError) {
+            guard let segment = segments.segment(at: unit.logOffset),
+                try segment.copyRecord(at: unit.logOffset, expectedSize: Int(unit.recordSize), into: &buffer)
+            else { return .noRecord }
+        } catch {
+            return .unreadable
+        }
         result.records.append(
             RecordSlot(
                 queueOffset: queueOffset, logOffset: unit.logOffset, size: unit.recordSize, tagsCode: unit.tagsCode,
                 range: before..<buffer.writerIndex))
-        return true
+        return .taken
     }
 }
 
 extension LogSegment {
     /// Appends the record at a log offset; false when no record of the expected size starts there.
-    func copyRecord(at offset: Int64, expectedSize: Int?, into buffer: inout ByteBuffer) -> Bool {
+    func copyRecord(
+        at offset: Int64, expectedSize: Int?, into buffer: inout ByteBuffer
+    ) throws(FileSystemError) -> Bool {
         let index = Int(offset - base)
         guard index >= 0, index + RecordLayout.blankBytes <= region.count else { return false }
+        var failure: FileSystemError?
         var head: (Int32, Int32) = (0, 0)
-        let headIsRead = withUnsafeMutableBytes(of: &head) { (try? region.copyOut(into: $0, at: index)) != nil }
+        withUnsafeMutableBytes(of: &head) { failure = copyOut(into: $0, at: index) }
+        if let failure { throw failure }
         let size = Int(Int32(bigEndian: head.0))
         let magic = Int32(bigEndian: head.1)
-        guard headIsRead, magic == RecordLayout.magicV1 || magic == RecordLayout.magicV2,
-            size > RecordLayout.blankBytes,
+        guard magic == RecordLayout.magicV1 || magic == RecordLayout.magicV2, size > RecordLayout.blankBytes,
             expectedSize.map({ $0 == size }) ?? true, index + size <= region.count
         else { return false }
-        let before = buffer.writerIndex
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
-            let target = UnsafeMutableRawBufferPointer(rebasing: space[..<size])
-            return (try? region.copyOut(into: target, at: index)) != nil ? size : 0
+            failure = copyOut(into: UnsafeMutableRawBufferPointer(rebasing: space[..<size]), at: index)
+            return failure == nil ? size : 0
         }
-        return buffer.writerIndex == before + size
+        if let failure { throw failure }
+        return true
+    }
+
+    private func copyOut(into buffer: UnsafeMutableRawBufferPointer, at index: Int) -> FileSystemError? {
+        do throws(FileSystemError) {
+            try region.copyOut(into: buffer, at: index)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// The store time of the record at a log offset.
     func storeTimestamp(at offset: Int64) -> Int64? {
         var record = ByteBuffer()
-        guard copyRecord(at: offset, expectedSize: nil, into: &record) else { return nil }
+        guard (try? copyRecord(at: offset, expectedSize: nil, into: &record)) == true else { return nil }
         return record.withUnsafeReadableBytes { bytes in
             guard case .record(let header) = RecordHeader.read(bytes, checksBody: false) else { return nil }
             return header.storeTimestampMillis
