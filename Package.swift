@@ -126,12 +126,13 @@ let package = Package(
 
         // Tests
         .target(
-            name: "GRPCTestClient", dependencies: ["CNghttp2", nioCore, nioPosix, nioSSL],
+            name: "GRPCTestClient", dependencies: ["CNghttp2", nioCore, nioPosix, nioSSL, nioConcurrency],
             path: "Tests/Support/GRPCTestClient", swiftSettings: settings),
         tests("MessageModelTests", ["MessageModel"], resources: [.copy("Golden")]),
         tests("DeliveryEngineTests", ["DeliveryEngine", "MessageModel"]),
         tests(
-            "StorageEngineTests", ["StorageEngine", "CStorageSupport", "MessageModel", nioCore], resources: [.copy("Golden")]),
+            "StorageEngineTests", ["StorageEngine", "CStorageSupport", "MessageModel", nioCore],
+            resources: [.copy("Golden")]),
         tests(
             "RemotingCodecTests", ["RemotingCodec", "MessageModel", nioCore], resources: [.copy("Golden")]),
         tests("ProtoMessagesTests", ["ProtoMessages", "MessageModel", nioCore]),

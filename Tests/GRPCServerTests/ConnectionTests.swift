@@ -167,32 +167,6 @@ import Testing
         }
     }
 
-    @Test func idleConnectionsAreClosedWithGoAway() async throws {
-        try await EchoServer.with({ $0.idleMillisMax = 50 }) { echo in
-            let client = try await echo.connect()
-            #expect(try await client.call(Self.echo).grpcStatus == 0)
-            try await client.wait { $0.goAwayCode == HTTP2ErrorCode.noError }
-            try await client.waitForClose()
-        }
-    }
-
-    @Test func silentPeersArePingedAndDropped() async throws {
-        try await EchoServer.with({
-            $0.keepaliveMillis = 50
-            $0.keepaliveTimeoutMillis = 50
-        }) { echo in
-            let client = try await echo.connect()
-            try await client.run { client in
-                let id = client.open(GRPCTestClient.fields(EchoService.Method.park.path, [("x-mq-client-id", "mute")]))
-                client.send(GRPCTestClient.frame([]), on: id, isEnded: true)
-            }
-            await echo.log.wait(for: "parked")
-            try await client.setReading(false)
-            await echo.log.wait(for: "cancelled mute")
-            await client.close()
-        }
-    }
-
     @Test func connectionsAreBounded() async throws {
         try await EchoServer.with({ $0.connectionsMax = 1 }) { echo in
             let first = try await echo.connect()

@@ -133,6 +133,23 @@ private final class EmbeddedServer {
         #expect(!server.channel.isActive)
     }
 
+    @Test func idleConnectionsAreClosedWithGoAway() throws {
+        let server = try EmbeddedServer()
+        let client = HTTP2Client()
+        for _ in 0..<3 {
+            _ = open(client, EchoService.Method.echo.path)
+            try server.pump(client)
+            server.advance(millis: 119_000)
+            try server.pump(client)
+            #expect(client.goAwayCode == nil && server.channel.isActive)
+        }
+        server.advance(millis: 1_100)
+        try server.pump(client)
+        #expect(client.goAwayCode == HTTP2ErrorCode.noError)
+        server.advance(millis: 1_100)
+        #expect(!server.channel.isActive)
+    }
+
     @Test func keepalivePingsSilentPeersWithCalls() throws {
         let server = try EmbeddedServer()
         let client = HTTP2Client()

@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -22,6 +23,7 @@ package final class GRPCTestClient: Sendable {
         makeClient: @escaping @Sendable () -> HTTP2Client = { HTTP2Client() },
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async throws -> GRPCTestClient {
+        let made = NIOLockedValueBox<NIOLoopBound<Handler>?>(nil)
         let channel = try await ClientBootstrap(group: group)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -30,13 +32,13 @@ package final class GRPCTestClient: Sendable {
                     if let tls {
                         try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
                     }
-                    try pipeline.addHandler(Handler(client: makeClient()))
+                    let handler = Handler(client: makeClient())
+                    try pipeline.addHandler(handler)
+                    made.withLockedValue { $0 = NIOLoopBound(handler, eventLoop: channel.eventLoop) }
                 }
             }
             .connect(host: "127.0.0.1", port: port).get()
-        let handler = try await channel.eventLoop.submit {
-            NIOLoopBound(try channel.pipeline.syncOperations.handler(type: Handler.self), eventLoop: channel.eventLoop)
-        }.get()
+        guard let handler = made.withLockedValue({ $0 }) else { throw ConnectionClosed() }
         return GRPCTestClient(channel: channel, handler: handler)
     }
 
