@@ -95,7 +95,8 @@ enum ConnectionSniffer {
                 index += 1
                 continue
             }
-            let digits = bytes[(index + key.count)...].prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+            let digits = bytes[(index + key.count)...].drop { $0 == UInt8(ascii: " ") }
+                .prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
             return Int32(String(decoding: digits, as: UTF8.self)) ?? 0
         }
         return 0

@@ -74,6 +74,7 @@ import Testing
         #expect(decide([0x16, 2]) == .unknown)
         #expect(decide([0, 0, 0, 40, 0, 0, 0, 20]) == .needsMore)
         #expect(decide([0, 0, 0, 40, 0, 0, 0, 20] + Array("{".utf8)) == .remoting(opaque: 0))
+        #expect(decide([0, 0, 0, 40, 0, 0, 0, 20] + Array("{\"opaque\": 7,".utf8)) == .remoting(opaque: 7))
         #expect(decide([0, 0, 0, 40, 1, 0, 0, 20, 0, 10, 0, 1, 2, 0, 0, 1, 2]) == .remoting(opaque: 258))
         #expect(decide([0, 0, 0, 40, 2, 0, 0, 20, 1]) == .unknown)
         #expect(decide([0, 0, 0, 0, 0, 0, 0, 20, 1]) == .unknown)

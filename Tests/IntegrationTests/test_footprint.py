@@ -1,0 +1,68 @@
+"""What an idle system costs, and how soon it serves. Figures of release programs; debug ones are larger and slower."""
+
+import time
+
+import pytest
+from harness.programs import BINARIES
+from harness.raw import OK, RawClient, message
+from harness.waiting import eventually
+
+MEGABYTE = 1024 * 1024
+START_SECONDS_MAX = 0.5
+ANONYMOUS_BYTES_MAX = {"mqproxy": 40 * MEGABYTE, "mqnamesrv": 25 * MEGABYTE, "mqbroker": 60 * MEGABYTE}
+LOCAL_BYTES_MAX = sum(ANONYMOUS_BYTES_MAX.values())
+IDLE_SECONDS = 5
+IDLE_CORES_MAX = 0.02
+
+pytestmark = pytest.mark.skipif(BINARIES.resolve().name != "release", reason="only release programs are measured")
+
+
+def test_cluster_starts_soon_and_stays_small(fresh_cluster, record_property):
+    cluster = fresh_cluster()
+    for program in cluster.programs:
+        record_property(f"{program.name} start, s", round(program.ready_after_seconds, 3))
+        record_property(f"{program.name} anonymous, MB", round(program.anonymous_bytes() / MEGABYTE, 1))
+    for program in cluster.programs:
+        assert program.ready_after_seconds <= START_SECONDS_MAX, program.name
+        assert program.anonymous_bytes() <= ANONYMOUS_BYTES_MAX[program.name], program.name
+
+
+def test_local_mode_starts_soon_and_stays_small(fresh_local):
+    local = fresh_local()
+    assert local.proxy.ready_after_seconds <= START_SECONDS_MAX
+    assert local.proxy.anonymous_bytes() <= LOCAL_BYTES_MAX
+
+
+def test_memory_after_work_is_given_back(fresh_cluster):
+    """500 messages of 100 KB through everything; afterwards it is idle again."""
+    cluster = fresh_cluster()
+    topic, group = cluster.topic(), cluster.group()
+    with RawClient(cluster.endpoint) as client:
+        for _ in range(500):
+            client.send_ok(message(topic, b"x" * 100_000))
+        client.receive_all(topic, group, 500, seconds=60)
+    for program in cluster.programs:
+        limit = ANONYMOUS_BYTES_MAX[program.name]
+        eventually(lambda: program.anonymous_bytes() <= limit,
+                   f"{program.name} is below {limit // MEGABYTE} MB (first {program.anonymous_bytes() / MEGABYTE:.1f})")
+
+
+def test_idle_programs_rest(fresh_cluster):
+    cluster = fresh_cluster()
+    with RawClient(cluster.endpoint) as client:
+        assert client.query_route(cluster.topic()).status.code == OK
+        before = {program.name: program.cpu_seconds() for program in cluster.programs}
+        time.sleep(IDLE_SECONDS)
+        for program in cluster.programs:
+            assert (program.cpu_seconds() - before[program.name]) / IDLE_SECONDS <= IDLE_CORES_MAX, program.name
+
+
+def test_start_on_a_store_that_was_killed(fresh_cluster):
+    cluster = fresh_cluster()
+    topic = cluster.topic()
+    with RawClient(cluster.endpoint) as client:
+        for _ in range(300):
+            client.send_ok(message(topic, b"x" * 10_000))
+    cluster.broker.kill()
+    cluster.broker.start()
+    assert cluster.broker.ready_after_seconds <= 2 * START_SECONDS_MAX
