@@ -39,6 +39,7 @@ package struct LineLogHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
+    /// Writes one line.
     package func log(event: LogEvent) {
         var line = Self.timestamp()
         line += " \(event.level.rawValue.uppercased()) \(label): \(event.message)"

@@ -1,4 +1,5 @@
 import MessageModel
+import RemotingCodec
 
 /// Names a connection among those of the process.
 package struct ClientConnectionID: RawRepresentable, Hashable, Sendable {
@@ -8,24 +9,16 @@ package struct ClientConnectionID: RawRepresentable, Hashable, Sendable {
 
 /// What a heartbeat says of one consumer group of its client.
 package struct ConsumerBeat: Hashable, Sendable {
+    /// The group.
     package var group: String
-    /// CONSUME_PASSIVELY (push), CONSUME_ACTIVELY (pull) or CONSUME_POP.
-    package var consumeType: String
-    /// CLUSTERING or BROADCASTING.
-    package var messageModel: String
-    package var consumeFromWhere: String
-    package var subscriptions: [SubscribedTopic]
-}
-
-/// One topic of a consumer's subscription, kept as it came.
-package struct SubscribedTopic: Hashable, Sendable {
-    package var topic: String
-    package var expression: String
-    package var expressionType: String
-    package var version: Int64
-    package var tags: [String]
-    package var codes: [Int32]
-    package var isClassFilter: Bool
+    /// Push, pull or pop.
+    package var consumeType: ConsumeType
+    /// Sharing or broadcasting.
+    package var messageModel: GroupMessageModel
+    /// Where a new group begins.
+    package var consumeFromWhere: ConsumeFromWhere
+    /// The topics with their filters.
+    package var subscriptions: [SubscriptionData]
 }
 
 /// A client behind one connection, as heartbeats describe it.
@@ -74,11 +67,11 @@ package struct ClientTable: Sendable {
     }
 
     struct ConsumerGroup: Sendable {
-        var consumeType: String
-        var messageModel: String
-        var consumeFromWhere: String
+        var consumeType: ConsumeType
+        var messageModel: GroupMessageModel
+        var consumeFromWhere: ConsumeFromWhere
         var members: [ClientConnectionID: Member] = [:]
-        var subscriptions: [String: SubscribedTopic] = [:]
+        var subscriptions: [String: SubscriptionData] = [:]
         var fingerprint: Int32 = 0
         var emptySinceMillis: Int64?
     }
@@ -204,7 +197,7 @@ package struct ClientTable: Sendable {
 
     /// Whether members of the group each get every message, so that a change of membership does not matter to them.
     package func isBroadcasting(group: String) -> Bool {
-        consumers[group]?.messageModel == "BROADCASTING"
+        consumers[group]?.messageModel == .broadcasting
     }
 
     /// The consumer groups that subscribe to a topic, in order.
@@ -215,9 +208,9 @@ package struct ClientTable: Sendable {
     // MARK: Inside
 
     /// Puts the subscriptions of a heartbeat in the place of the group's; tells whether a topic came or went.
-    private func merge(_ subscriptions: [SubscribedTopic], into group: inout ConsumerGroup) -> Bool {
+    private func merge(_ subscriptions: [SubscriptionData], into group: inout ConsumerGroup) -> Bool {
         var isChanged = false
-        var kept: [String: SubscribedTopic] = [:]
+        var kept: [String: SubscriptionData] = [:]
         for subscription in subscriptions.prefix(limits.subscriptionsPerGroupMax) {
             let known = group.subscriptions[subscription.topic]
             if known == nil { isChanged = true }

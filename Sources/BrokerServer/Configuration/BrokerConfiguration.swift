@@ -1,6 +1,7 @@
 import MessageModel
 import NIOCore
 import ServerSupport
+import StorageEngine
 
 /// Everything that `broker.conf` and the command line say, decoded once at start. Key names and defaults are Apache's.
 package struct BrokerConfiguration: Sendable {
@@ -74,42 +75,16 @@ package struct BrokerConfiguration: Sendable {
     package var storePath = "store"
     /// Directory of the commit log.
     package var commitLogPath = "store/commitlog"
-    /// The store's own keys, as given.
-    package var store = StoreKeys()
+    /// The store's part.
+    package var store = StoreConfiguration()
+    /// Every key with its effective value, one a line.
+    package var listing = ""
 
     /// The defaults.
     package init() {}
 
     /// The address told to name servers and clients.
     package var advertisedAddress: String { HostPort(host: brokerIP1, port: listenPort).description }
-}
-
-/// The keys of `broker.conf` that shape the store.
-package struct StoreKeys: Sendable {
-    /// When a send is answered.
-    package enum FlushMode: String, CaseIterable, Sendable {
-        case asynchronous = "ASYNC_FLUSH"
-        case synchronous = "SYNC_FLUSH"
-    }
-
-    package var flushMode = FlushMode.asynchronous
-    package var commitLogFileBytes = 1 << 30
-    package var consumeQueueFileBytes = 6_000_000
-    package var flushIntervalMillis = 500
-    package var syncFlushTimeoutMillis = 5_000
-    package var retentionHours = 72
-    package var deleteHours = "04"
-    package var diskUsedPercentMax = 75
-    package var diskWarningPercent = 90
-    package var diskCleanForciblyPercent = 85
-    package var cleanForcibly = true
-    package var checkCRCOnRecover = true
-    package var isIndexEnabled = true
-    package var indexSlotCount = 5_000_000
-    package var indexEntryCount = 20_000_000
-
-    /// Apache's defaults.
-    package init() {}
 }
 
 extension BrokerConfiguration {
@@ -156,7 +131,9 @@ extension BrokerConfiguration {
         try configuration.readClients(&reader)
         try configuration.readStore(&reader, surroundings)
         try refuseUnsupported(&reader)
-        return (configuration, try reader.finish())
+        let report = try reader.finish()
+        configuration.listing = report.listing
+        return (configuration, report)
     }
 
     private mutating func readIdentity(
@@ -165,10 +142,10 @@ extension BrokerConfiguration {
         clusterName = try reader.string("brokerClusterName", default: clusterName)
         brokerName = try reader.string("brokerName", default: surroundings.hostName)
         for (key, name) in [("brokerClusterName", clusterName), ("brokerName", brokerName)] {
-            do {
-                try NameRules.checkTopic(name)
-            } catch {
-                throw reader.invalid(key, "\"\(name)\" cannot be a name, as it also names a topic: \(error.message)")
+            // The names also name topics of the broker's own, and stand in blank-separated and comma-separated lists.
+            let isUsable = name.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: ",") }
+            guard isUsable, (1...NameRules.topicLengthMax).contains(name.utf8.count) else {
+                throw reader.invalid(key, "\"\(name)\" is not a name of 1 to \(NameRules.topicLengthMax) characters")
             }
         }
         brokerID = Int64(try reader.integer("brokerId", default: 0, in: 0...Int(Int32.max)))
@@ -255,6 +232,9 @@ extension BrokerConfiguration {
         storePath = try reader.string("storePathRootDir", default: surroundings.home + "/store")
         commitLogPath = try reader.string("storePathCommitLog", default: storePath + "/commitlog")
         messageBytesMax = try reader.integer("maxMessageSize", default: 4 << 20, in: 1...(16 << 20) - (64 << 10))
+        store = StoreConfiguration(rootPath: storePath)
+        store.commitLogPath = commitLogPath
+        store.messageBytesMax = messageBytesMax
         store.flushMode = try reader.choice("flushDiskType", default: .asynchronous)
         store.commitLogFileBytes = try reader.integer(
             "mappedFileSizeCommitLog", default: 1 << 30, in: (64 << 10)...Int(Int32.max))
@@ -264,6 +244,10 @@ extension BrokerConfiguration {
         store.syncFlushTimeoutMillis = try reader.integer("syncFlushTimeout", default: 5_000, in: 1...600_000)
         store.retentionHours = try reader.integer("fileReservedTime", default: 72, in: 1...876_000)
         store.deleteHours = try reader.string("deleteWhen", default: "04")
+        let hours = store.deleteHours.split(separator: ";").map { Int($0) }
+        guard !hours.isEmpty, hours.allSatisfy({ $0.map { (0...23).contains($0) } ?? false }) else {
+            throw reader.invalid("deleteWhen", "\"\(store.deleteHours)\" is not hours of the day joined by ;")
+        }
         store.diskUsedPercentMax = try reader.integer("diskMaxUsedSpaceRatio", default: 75, in: 10...95)
         store.diskWarningPercent = try reader.integer("diskSpaceWarningLevelRatio", default: 90, in: 35...99)
         store.diskCleanForciblyPercent = try reader.integer("diskSpaceCleanForciblyRatio", default: 85, in: 30...98)

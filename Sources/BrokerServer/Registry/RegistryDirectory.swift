@@ -26,6 +26,7 @@ package struct RegistryDirectory: RegistryStorage {
         }
     }
 
+    /// The content of a file; nil when there is none.
     package func read(_ name: String) throws(BrokerError) -> [UInt8]? {
         let file = "\(path)/\(name)"
         let descriptor = open(file, O_RDONLY | O_CLOEXEC)
@@ -57,6 +58,7 @@ package struct RegistryDirectory: RegistryStorage {
         return bytes
     }
 
+    /// Puts new content in the place of a file, durably; the content before stays as `NAME.bak`.
     package func replace(_ name: String, with bytes: [UInt8]) throws(BrokerError) {
         let file = "\(path)/\(name)"
         let fresh = file + ".tmp"

@@ -22,6 +22,9 @@ struct SendProperties {
     /// Number of bytes without the separator at the end.
     private(set) var count = 0
 
+    /// Properties of a message that has none.
+    init() {}
+
     /// Looks at all entries of a property text.
     init(scanning bytes: UnsafeRawBufferPointer) {
         count = bytes.count
@@ -46,9 +49,7 @@ struct SendProperties {
         case UInt8(ascii: "T"):
             if Self.isEqual(name, "TRAN_MSG") {
                 isTransactional = value.count == 4 && bytes[value].elementsEqual("true".utf8) { $0 | 0x20 == $1 }
-            } else if Self.isEqual(name, "TIMER_DELIVER_MS") || Self.isEqual(name, "TIMER_DELAY_SEC")
-                || Self.isEqual(name, "TIMER_DELAY_MS")
-            {
+            } else if Self.asksForDelay(name) {
                 isDelayed = true
             } else if Self.isEqual(name, "TRACE_ON") {
                 mustRewrite = true
@@ -67,13 +68,16 @@ struct SendProperties {
     ///   - source: the client's text, the one that was scanned.
     ///   - suffix: the broker's entries, without separator at the end.
     ///   - newUniqueKey: the id for a message that came without.
-    func stored(from source: ByteBuffer?, suffix: ByteBuffer, newUniqueKey: String?) -> ByteBuffer {
+    ///   - dropsDelay: whether to leave out what asks for later delivery.
+    func stored(
+        from source: ByteBuffer?, suffix: ByteBuffer, newUniqueKey: String?, dropsDelay: Bool = false
+    ) -> ByteBuffer {
         var text = ByteBuffer()
         text.reserveCapacity(count + suffix.readableBytes + (newUniqueKey == nil ? 1 : 48))
         if let source, count > 0 {
             source.withUnsafeReadableBytes { bytes in
-                if mustRewrite {
-                    Self.copyKept(bytes, to: &text)
+                if mustRewrite || (dropsDelay && isDelayed) {
+                    Self.copyKept(bytes, to: &text, dropsDelay: dropsDelay)
                 } else {
                     text.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
                     text.writeInteger(PropertyText.valueEnd)
@@ -89,10 +93,12 @@ struct SendProperties {
         return text
     }
 
-    private static func copyKept(_ bytes: UnsafeRawBufferPointer, to text: inout ByteBuffer) {
+    private static func copyKept(
+        _ bytes: UnsafeRawBufferPointer, to text: inout ByteBuffer, dropsDelay: Bool
+    ) {
         forEachEntry(bytes) { entry in
             let name = UnsafeRawBufferPointer(rebasing: bytes[entry.start..<entry.nameEnd])
-            guard !isReplaced(name) else { return }
+            guard !isReplaced(name), !(dropsDelay && asksForDelay(name)) else { return }
             text.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[entry.start..<entry.end]))
             text.writeInteger(PropertyText.valueEnd)
         } malformed: {
@@ -103,6 +109,11 @@ struct SendProperties {
     private static func isReplaced(_ name: UnsafeRawBufferPointer) -> Bool {
         isEqual(name, "MSG_REGION") || isEqual(name, "TRACE_ON") || isEqual(name, "CLUSTER")
             || isEqual(name, "POP_CK") || hasPrefix(name, "__RMQ.TRANSIENT.")
+    }
+
+    private static func asksForDelay(_ name: UnsafeRawBufferPointer) -> Bool {
+        isEqual(name, "DELAY") || isEqual(name, "TIMER_DELIVER_MS") || isEqual(name, "TIMER_DELAY_SEC")
+            || isEqual(name, "TIMER_DELAY_MS")
     }
 
     // MARK: Text

@@ -41,6 +41,8 @@ package struct LanguageCode: RawRepresentable, Hashable, Sendable {
 package enum ProtocolVersion {
     /// From here REGISTER_BROKER carries filter servers beside the topic table.
     package static let v3_0_11: Int32 = 37
+    /// From here on the maximum of attempts in a send to a retry topic counts.
+    package static let v3_4_9: Int32 = 121
     /// From here the peer reads standard JSON in routes.
     package static let v4_9_4: Int32 = 401
     /// From here a compressed REGISTER_BROKER body ends with queue mappings.

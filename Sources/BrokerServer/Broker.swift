@@ -1,0 +1,175 @@
+import Logging
+import MessageModel
+import NIOConcurrencyHelpers
+import NIOCore
+import ServerSupport
+import StorageEngine
+import Synchronization
+
+/// A broker without sockets: store, topics, groups, clients and delivery, and the operations on them that the remoting
+/// port and the proxy in the same process share. Completions may run on any thread.
+///
+/// `open()` once before anything is served, `close()` when no more requests come.
+package final class Broker: Sendable {
+    /// The configuration it was made with.
+    package let configuration: BrokerConfiguration
+    /// The message store.
+    package let store: MessageStore
+    /// The topics.
+    package let topics: TopicRegistry
+    /// The consumer groups.
+    package let groups: GroupRegistry
+    /// The connected clients.
+    package let clients: ClientRegistry
+    /// Pop, acknowledge and committed offsets.
+    package let delivery: DeliveryService
+    /// The wall clock.
+    package let nowMillis: @Sendable () -> Int64
+    /// When the broker was made.
+    package let bootMillis: Int64
+    /// Counts of sends and deliveries.
+    package let statistics = BrokerStatistics()
+
+    let worker: SerialWorker
+    let logger: Logger
+    let storeHost: SocketHost
+    /// The properties that the broker adds to each message, encoded once.
+    let propertySuffix: ByteBuffer
+    let anyQueue = Atomic<UInt32>(0)
+    let uniqueKeys: UniqueKeyMaker
+
+    /// Loads the `config` directory.
+    package init(
+        configuration: BrokerConfiguration, store: MessageStore, storage: any RegistryStorage,
+        nowMillis: @escaping @Sendable () -> Int64, logger: Logger
+    ) throws(BrokerError) {
+        self.configuration = configuration
+        self.store = store
+        self.nowMillis = nowMillis
+        self.logger = logger
+        bootMillis = nowMillis()
+        worker = SerialWorker(name: "registry")
+        topics = try TopicRegistry(
+            settings: configuration.topics, storage: storage, worker: worker, nowMillis: nowMillis, logger: logger)
+        groups = try GroupRegistry(
+            settings: configuration.groups, storage: storage, worker: worker, nowMillis: nowMillis, logger: logger)
+        clients = ClientRegistry(configuration: configuration, groups: groups, nowMillis: nowMillis)
+        guard let host = SocketHost(ipAddress: configuration.brokerIP1, port: Int32(configuration.listenPort)) else {
+            throw BrokerError(
+                .address, "brokerIP1 must be an IP address, as message ids carry it; \(configuration.brokerIP1) is not")
+        }
+        storeHost = host
+        uniqueKeys = UniqueKeyMaker(host: host.bytes)
+        propertySuffix = Self.encodeSuffix(configuration)
+        let offsets = try ConsumerOffsets(storage: storage, nowMillis: nowMillis, logger: logger)
+        let (topics, groups) = (topics, groups)
+        delivery = DeliveryService(
+            configuration: DeliveryConfiguration(configuration),
+            dependencies: DeliveryService.Dependencies(
+                store: BrokerDeliveryStore(store: store, storeHost: host, nowMillis: nowMillis),
+                topic: { topics.topic($0) },
+                group: { groups.groupOrCreate($0) },
+                createTopic: { topic, completion in
+                    topics.createIfAbsent(topic) { created in
+                        if case .success = created { completion(true) } else { completion(false) }
+                    }
+                },
+                isReadable: { [permission = configuration.permission] in permission.contains(.read) },
+                files: storage, offsets: offsets, nowMillis: nowMillis),
+            logger: logger)
+    }
+
+    /// Opens the store, recovers delivery and starts the background threads. Nothing may be served before.
+    package func open() throws(BrokerError) {
+        let delivery = delivery
+        store.setDispatchObserver { messages in
+            delivery.messagesArrived(
+                messages.map { ArrivedMessage(topic: $0.topic, queueID: $0.queueId, tagsCode: $0.tagsCode) })
+        }
+        do {
+            let report = try store.open()
+            logger.info("store open", metadata: ["report": "\(report)"])
+        } catch {
+            throw BrokerError(.store, "the store in \(configuration.storePath) does not open", cause: error)
+        }
+        try delivery.recover()
+        guard delivery.start() else { throw BrokerError(.store, "no threads for delivery") }
+    }
+
+    /// Writes what is not written yet and closes the store, in the order that lets a start recover everything.
+    package func close() throws(BrokerError) {
+        delivery.close()
+        let drained = ConditionLock(value: 0)
+        worker.close {
+            drained.lock()
+            drained.unlock(withValue: 1)
+        }
+        if drained.lock(whenValue: 1, timeoutSeconds: Self.registryDrainSeconds) { drained.unlock() }
+        do {
+            try store.close()
+        } catch {
+            throw BrokerError(.store, "the store in \(configuration.storePath) did not close cleanly", cause: error)
+        }
+    }
+
+    /// Longest wait for registry files at the end.
+    private static let registryDrainSeconds = 10.0
+
+    /// Takes a topic away: its configuration, queues, offsets and parked requests, and its pop retry topics.
+    package func deleteTopic(
+        _ name: String, completion: @escaping @Sendable (Result<Void, ServiceError>) -> Void
+    ) {
+        var names = [name]
+        if configuration.clearRetryTopicWhenDeleteTopic {
+            for group in delivery.offsets.groups(topic: name) {
+                names.append(NameRules.popRetryTopicV1(topic: name, group: group))
+                names.append(NameRules.popRetryTopicV2(topic: name, group: group))
+            }
+        }
+        deleteTopics(names.filter { $0 == name || topics.topic($0) != nil }[...], completion)
+    }
+
+    private func deleteTopics(
+        _ names: ArraySlice<String>, _ completion: @escaping @Sendable (Result<Void, ServiceError>) -> Void
+    ) {
+        guard let name = names.first else { return completion(.success(())) }
+        topics.delete(name) { [self] deleted in
+            if case .failure(let error) = deleted { return completion(.failure(error)) }
+            delivery.topicDeleted(name)
+            do throws(StoreError) {
+                try store.deleteTopic(name)
+            } catch {
+                return completion(.failure(ResponseMapping.answer(to: error)))
+            }
+            deleteTopics(names.dropFirst(), completion)
+        }
+    }
+
+    /// When the message at an offset was stored; 0 when there is none.
+    package func storeTimestampMillis(topic: String, queueID: Int32, offset: Int64) -> Int64 {
+        store.storeTimestamp(topic: topic, queueId: queueID, queueOffset: offset) ?? 0
+    }
+
+    private static func encodeSuffix(_ configuration: BrokerConfiguration) -> ByteBuffer {
+        let pairs = [
+            (name: PropertyName.region, value: configuration.regionID),
+            (name: PropertyName.traceOn, value: configuration.isTraceOn ? "true" : "false"),
+            (name: PropertyName.cluster, value: configuration.clusterName),
+        ]
+        var suffix = ByteBuffer(string: PropertyText.encode(pairs))
+        // Apache stores property text without the separator at its end.
+        suffix.moveWriterIndex(to: suffix.writerIndex - 1)
+        return suffix
+    }
+}
+
+extension DeliveryConfiguration {
+    /// The part of the broker's configuration that is about delivery.
+    init(_ configuration: BrokerConfiguration) {
+        self.init()
+        waitersMax = configuration.waitersMax
+        waitersPerKeyMax = configuration.waitersPerQueueMax
+        reviveQueueCount = configuration.topics.reviveQueueCount
+        offsetSaveIntervalMillis = configuration.flushConsumerOffsetMillis
+    }
+}

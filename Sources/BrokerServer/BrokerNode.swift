@@ -1,0 +1,101 @@
+import Logging
+import MessageModel
+import NIOConcurrencyHelpers
+import NIOCore
+import RemotingCodec
+import RemotingTransport
+
+/// A broker on the network: the main and the VIP port, registration with name servers, and the work that recurs.
+package final class BrokerNode: Sendable {
+    /// How far the VIP port is below the main one.
+    private static let vipPortDistance = 2
+    private static let registrationWaitMillisMax: Int64 = 3_000
+    private static let goodbyeMillisMax: Int64 = 2_000
+    /// How often clients that are not heard of are looked for.
+    private static let expiryPeriodSeconds: Int64 = 10
+
+    private struct Running {
+        var servers: [RemotingServer] = []
+        var registrar: NameServerRegistrar?
+        var client: RemotingClient?
+        var tasks: [RepeatedTask] = []
+    }
+
+    /// The broker behind the ports.
+    package let broker: Broker
+    private let group: any EventLoopGroup
+    private let serverConfiguration: RemotingServerConfiguration
+    private let logger: Logger
+    private let running = NIOLockedValueBox(Running())
+
+    /// A node that does not listen yet, over a broker that is open.
+    package init(
+        broker: Broker, group: any EventLoopGroup,
+        serverConfiguration: RemotingServerConfiguration = RemotingServerConfiguration(), logger: Logger
+    ) {
+        self.broker = broker
+        self.group = group
+        var serverConfiguration = serverConfiguration
+        serverConfiguration.connectionsMax = broker.configuration.connectionsMax
+        serverConfiguration.idleMillisMax = broker.configuration.connectionIdleMillisMax
+        self.serverConfiguration = serverConfiguration
+        self.logger = logger
+    }
+
+    /// Listens, registers and returns the main port. Name servers that are down do not hold it up for long.
+    package func start() async throws(BrokerError) -> Int {
+        let configuration = broker.configuration
+        let port = try await bind(.main, configuration.listenPort)
+        if configuration.listenPort > Self.vipPortDistance {
+            _ = try await bind(.vip, configuration.listenPort - Self.vipPortDistance)
+        }
+        let loop = group.next()
+        let client = RemotingClient(eventLoop: loop, logger: logger)
+        let address = HostPort(host: configuration.brokerIP1, port: port)
+        let registrar = NameServerRegistrar(
+            broker: broker, brokerAddress: address.description, client: client, logger: logger)
+        let (broker, expiryPeriod) = (broker, TimeAmount.seconds(Self.expiryPeriodSeconds))
+        let samplePeriod = TimeAmount.milliseconds(BrokerStatistics.samplePeriodMillis)
+        let tasks = [
+            loop.scheduleRepeatedTask(initialDelay: expiryPeriod, delay: expiryPeriod) { _ in broker.clients.expire() },
+            loop.scheduleRepeatedTask(initialDelay: samplePeriod, delay: samplePeriod) { _ in
+                broker.statistics.sample()
+            },
+        ]
+        running.withLockedValue { running in
+            running.client = client
+            running.registrar = registrar
+            running.tasks = tasks
+        }
+        await registrar.start(waitMillisMax: Self.registrationWaitMillisMax)
+        return port
+    }
+
+    /// Leaves the name servers, lets requests end for at most `graceMillis`, and closes all connections. The broker
+    /// itself stays open for its owner to close.
+    package func stop(graceMillis: Int64) async {
+        let stopped = running.withLockedValue { running in
+            defer { running = Running() }
+            return running
+        }
+        for task in stopped.tasks { task.cancel() }
+        await stopped.registrar?.stop(timeoutMillis: Self.goodbyeMillisMax)
+        for server in stopped.servers { await server.shutdown(graceMillis: graceMillis) }
+        stopped.client?.shutdown()
+    }
+
+    private func bind(_ kind: RequestRouter.Port, _ port: Int) async throws(BrokerError) -> Int {
+        let server = RemotingServer(
+            group: group, configuration: serverConfiguration,
+            service: RequestRouter(broker: broker, port: kind, logger: logger), logger: logger)
+        let host = broker.configuration.bindAddress
+        do {
+            let bound = try await server.bind(host: host, port: port)
+            running.withLockedValue { $0.servers.append(server) }
+            return bound
+        } catch {
+            for server in running.withLockedValue({ $0.servers }) { await server.shutdown(graceMillis: 0) }
+            throw BrokerError(.port, "cannot listen on \(HostPort(host: host, port: port))", cause: error)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import MessageModel
+import NIOConcurrencyHelpers
+import RemotingCodec
+import RemotingTransport
+
+/// The connected clients of a broker: the client table under a lock, and the connections to notify.
+package final class ClientRegistry: Sendable {
+    private struct State {
+        var table: ClientTable
+        var connections: [ClientConnectionID: RemotingServerConnection] = [:]
+    }
+
+    private let state: NIOLockedValueBox<State>
+    private let groups: GroupRegistry
+    private let nowMillis: @Sendable () -> Int64
+    private let isNotifying: Bool
+
+    init(configuration: BrokerConfiguration, groups: GroupRegistry, nowMillis: @escaping @Sendable () -> Int64) {
+        var limits = ClientTable.Limits()
+        limits.expiryMillis = configuration.clientExpiryMillis
+        limits.subscriptionExpiryMillis = configuration.subscriptionExpiryMillis
+        state = NIOLockedValueBox(State(table: ClientTable(limits: limits)))
+        isNotifying = configuration.notifyConsumerIDsChangedEnable
+        self.groups = groups
+        self.nowMillis = nowMillis
+    }
+
+    /// Takes a heartbeat in; the consumers are those whose groups exist.
+    func heartbeat(
+        _ client: ClientIdentity, on connection: RemotingServerConnection, producerGroups: [String],
+        consumers: [ConsumerBeat], fingerprint: Int32, withoutSubscriptions: Bool
+    ) -> ClientTable.Effect {
+        let now = nowMillis()
+        let id = ClientConnectionID(rawValue: connection.id)
+        let effect = state.withLockedValue { state in
+            state.connections[id] = connection
+            return state.table.heartbeat(
+                client, on: id, producerGroups: producerGroups, consumers: consumers, fingerprint: fingerprint,
+                withoutSubscriptions: withoutSubscriptions, nowMillis: now)
+        }
+        announce(effect)
+        return effect
+    }
+
+    /// A client leaves groups.
+    func unregister(clientID: String, producerGroup: String?, consumerGroup: String?, on connectionID: UInt64) {
+        let now = nowMillis()
+        let effect = state.withLockedValue {
+            $0.table.unregister(
+                clientID: clientID, producerGroup: producerGroup, consumerGroup: consumerGroup,
+                on: ClientConnectionID(rawValue: connectionID), nowMillis: now)
+        }
+        announce(effect)
+    }
+
+    /// A connection is gone.
+    func closed(connectionID: UInt64) {
+        let now = nowMillis()
+        let id = ClientConnectionID(rawValue: connectionID)
+        let effect = state.withLockedValue { state -> ClientTable.Effect in
+            guard state.connections.removeValue(forKey: id) != nil else { return .init() }
+            return state.table.closed(id, nowMillis: now)
+        }
+        announce(effect)
+    }
+
+    /// Drops whoever has not been heard of; call every few seconds.
+    func expire() {
+        let now = nowMillis()
+        announce(state.withLockedValue { $0.table.expire(nowMillis: now) })
+    }
+
+    /// The table as it is now.
+    package var table: ClientTable { state.withLockedValue { $0.table } }
+
+    /// Asks the table under the lock.
+    package func ask<Answer>(_ question: (ClientTable) -> Answer) -> Answer {
+        state.withLockedValue { question($0.table) }
+    }
+
+    /// NOTIFY_CONSUMER_IDS_CHANGED to every member of the changed groups.
+    private func announce(_ effect: ClientTable.Effect) {
+        guard isNotifying else { return }
+        for group in effect.changedGroups {
+            guard groups.group(group)?.notifyConsumerIdsChangedEnable ?? true else { continue }
+            let targets = state.withLockedValue { state -> [RemotingServerConnection] in
+                guard !state.table.isBroadcasting(group: group) else { return [] }
+                return state.table.connections(group: group).compactMap { state.connections[$0] }
+            }
+            for connection in targets {
+                connection.sendOneway(
+                    code: .notifyConsumerIdsChanged, header: NotifyConsumerIdsChangedRequestHeader(consumerGroup: group)
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import MessageModel
+import RemotingCodec
+import RemotingTransport
+
+extension RequestRouter {
+    /// GET_CONSUME_STATS (208): how far a group is behind, by queue.
+    func getConsumeStats(_ request: RemotingCommand, from connection: RemotingServerConnection) throws {
+        let header = try request.header(GetConsumeStatsRequestHeader.self)
+        try onWorker(request, connection) { [broker] in
+            var stats = ConsumeStats()
+            for name in broker.topics(of: header) {
+                guard let topic = broker.topics.topic(name) else { continue }
+                broker.addProgress(of: header.consumerGroup, on: topic, to: &stats)
+            }
+            connection.respond(to: request, code: .success, body: stats.encode())
+        }
+    }
+}
+
+extension Broker {
+    /// The topics that a request is about: those it names, else those on which the group has progress.
+    fileprivate func topics(of header: GetConsumeStatsRequestHeader) -> [String] {
+        if let topic = header.topic, !topic.isEmpty { return [topic] }
+        if let list = header.topicList, !list.isEmpty { return list.split(separator: ";").map(String.init) }
+        let group = header.consumerGroup
+        let subscribed = clients.ask { $0.consumers[group]?.subscriptions.keys.map { $0 } ?? [] }
+        return Set(delivery.offsets.topics(group: group)).union(subscribed).sorted()
+    }
+
+    fileprivate func addProgress(of group: String, on topic: TopicConfig, to stats: inout ConsumeStats) {
+        let committed = delivery.offsets.offsets(group: group, topic: topic.name)
+        for queueID in 0..<topic.queueCount {
+            let end = max(0, store.maxOffset(topic: topic.name, queueId: queueID))
+            let progress = delivery.progress(group: group, topic: topic.name, queueID: queueID)
+            let consumed = max(0, progress?.lowWater ?? committed[queueID] ?? 0)
+            let handedOut = max(consumed, progress?.next ?? consumed)
+            let queue = MessageQueue(
+                topic: topic.name, brokerName: configuration.brokerName, queueId: queueID)
+            stats.offsets[queue] = OffsetWrapper(
+                brokerOffset: end, consumerOffset: consumed, pullOffset: handedOut,
+                lastTimestampMillis: consumed > 0
+                    ? storeTimestampMillis(topic: topic.name, queueID: queueID, offset: consumed - 1) : 0)
+        }
+    }
+}

@@ -1,0 +1,26 @@
+import MessageModel
+import RemotingCodec
+import RemotingTransport
+
+extension RequestRouter {
+    /// GET_CONSUMER_CONNECTION_LIST (203): who consumes in a group, and how.
+    func getConsumerConnectionList(_ request: RemotingCommand, from connection: RemotingServerConnection) throws {
+        let name = try request.header(GetConsumerConnectionListRequestHeader.self).consumerGroup
+        guard let group = broker.clients.ask({ $0.consumers[name] }), !group.members.isEmpty else {
+            throw ServiceError(code: .consumerNotOnline, message: "the consumer group[\(name)] not online")
+        }
+        let body = ConsumerConnections(
+            connections: group.members.values.map(\.identity).clientConnections, subscriptions: group.subscriptions,
+            consumeType: group.consumeType, messageModel: group.messageModel, consumeFromWhere: group.consumeFromWhere)
+        connection.respond(to: request, code: .success, body: body.encode())
+    }
+}
+
+extension [ClientIdentity] {
+    /// The clients in the form of bodies, in a steady order.
+    var clientConnections: [ClientConnection] {
+        sorted { ($0.clientID, $0.address) < ($1.clientID, $1.address) }.map {
+            ClientConnection(clientId: $0.clientID, address: $0.address, language: $0.language, version: $0.version)
+        }
+    }
+}

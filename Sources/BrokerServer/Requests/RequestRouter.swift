@@ -1,0 +1,185 @@
+import Logging
+import MessageModel
+import NIOConcurrencyHelpers
+import RemotingCodec
+import RemotingTransport
+import StorageEngine
+
+/// Sends each remoting request to its handler by code. One router serves the main port, another the VIP port, which
+/// does not offer consuming.
+///
+/// Handlers are methods in one file per code. They run on the connection's event loop and either answer or throw: a
+/// `ServiceError` is the answer, a codec error becomes one.
+package final class RequestRouter: RemotingService {
+    /// The port a router serves.
+    package enum Port: Sendable {
+        case main
+        /// Two below the main port; old producers use it.
+        case vip
+    }
+
+    let broker: Broker
+    let port: Port
+    let logger: Logger
+    private let pop: PopMessageHandler
+    private let ack: AckMessageHandler
+    private let batchAck: BatchAckMessageHandler
+    private let changeInvisibleTime: ChangeInvisibleTimeHandler
+    private let notification: NotificationHandler
+    private let pollingInfo: PollingInfoHandler
+    private let hosts = NIOLockedValueBox<[UInt64: SocketHost]>([:])
+
+    /// A router over a broker.
+    package init(broker: Broker, port: Port = .main, logger: Logger) {
+        self.broker = broker
+        self.port = port
+        self.logger = logger
+        pop = PopMessageHandler(delivery: broker.delivery)
+        ack = AckMessageHandler(delivery: broker.delivery)
+        batchAck = BatchAckMessageHandler(delivery: broker.delivery)
+        changeInvisibleTime = ChangeInvisibleTimeHandler(delivery: broker.delivery)
+        notification = NotificationHandler(delivery: broker.delivery)
+        pollingInfo = PollingInfoHandler(delivery: broker.delivery)
+    }
+
+    // MARK: RemotingService
+
+    /// Notes where the client is.
+    package func connectionOpened(_ connection: RemotingServerConnection) {
+        let host = SocketHost(hostAndPort: connection.remoteAddress) ?? .unknown
+        hosts.withLockedValue { $0[connection.id] = host }
+    }
+
+    /// Takes the client out of its groups.
+    package func connectionClosed(_ connection: RemotingServerConnection) {
+        hosts.withLockedValue { $0[connection.id] = nil }
+        broker.clients.closed(connectionID: connection.id)
+    }
+
+    /// Answers one request, now or later.
+    package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
+        attempt(request, from: connection) { try route(request, from: connection) }
+    }
+
+    /// The address of the client at the other end.
+    func bornHost(_ connection: RemotingServerConnection) -> SocketHost {
+        hosts.withLockedValue { $0[connection.id] } ?? .unknown
+    }
+
+    /// Runs a handler that may read from disk, or has much to compute, on the broker's worker.
+    func onWorker(
+        _ request: RemotingCommand, _ connection: RemotingServerConnection,
+        _ body: @escaping @Sendable () throws -> Void
+    ) throws {
+        guard broker.worker.submit({ [self] in attempt(request, from: connection, body) }) else {
+            throw ServiceError(code: .systemBusy, message: "too many administrative requests wait")
+        }
+    }
+
+    private func attempt(
+        _ request: RemotingCommand, from connection: RemotingServerConnection, _ body: () throws -> Void
+    ) {
+        do {
+            try body()
+        } catch let error as ServiceError {
+            connection.respond(to: request, error: error)
+        } catch let error as RemotingCodecError {
+            connection.respond(to: request, error: ResponseMapping.answer(to: error))
+        } catch {
+            logger.error("request failed", metadata: ["code": "\(request.code)", "error": "\(error)"])
+            connection.respond(to: request, code: .systemError, remark: "\(error)")
+        }
+    }
+
+    // MARK: Codes
+
+    private func route(_ request: RemotingCommand, from connection: RemotingServerConnection) throws {
+        switch request.requestCode {
+        case .sendMessageV2, .sendBatchMessage: try sendMessage(request, names: .short, from: connection)
+        case .sendMessage: try sendMessage(request, names: .long, from: connection)
+        case .ackMessage: ack.handle(request, from: connection)
+        case .batchAckMessage: batchAck.handle(request, from: connection)
+        case .changeMessageInvisibletime: changeInvisibleTime.handle(request, from: connection)
+        default:
+            if port == .main, routeConsuming(request, from: connection) { return }
+            if try routeClients(request, from: connection) { return }
+            if try routeOffsets(request, from: connection) { return }
+            if try routeTopicsAndGroups(request, from: connection) { return }
+            if try routeStatistics(request, from: connection) { return }
+            connection.respond(
+                to: request, code: .requestCodeNotSupported, remark: " request type \(request.code) not supported")
+        }
+    }
+
+    /// What the VIP port does not offer.
+    private func routeConsuming(_ request: RemotingCommand, from connection: RemotingServerConnection) -> Bool {
+        switch request.requestCode {
+        case .popMessage: pop.handle(request, from: connection)
+        case .notification: notification.handle(request, from: connection)
+        case .pollingInfo: pollingInfo.handle(request, from: connection)
+        default: return false
+        }
+        return true
+    }
+
+    private func routeClients(
+        _ request: RemotingCommand, from connection: RemotingServerConnection
+    ) throws -> Bool {
+        switch request.requestCode {
+        case .heartBeat: try heartbeat(request, from: connection)
+        case .unregisterClient: try unregisterClient(request, from: connection)
+        case .checkClientConfig: try checkClientConfig(request, from: connection)
+        case .getConsumerListByGroup: try getConsumerListByGroup(request, from: connection)
+        case .getConsumerConnectionList: try getConsumerConnectionList(request, from: connection)
+        case .getProducerConnectionList: try getProducerConnectionList(request, from: connection)
+        default: return false
+        }
+        return true
+    }
+
+    private func routeOffsets(
+        _ request: RemotingCommand, from connection: RemotingServerConnection
+    ) throws -> Bool {
+        switch request.requestCode {
+        case .getMaxOffset: try getMaxOffset(request, from: connection)
+        case .getMinOffset: try getMinOffset(request, from: connection)
+        case .searchOffsetByTimestamp: try searchOffset(request, from: connection)
+        case .getEarliestMsgStoretime: try getEarliestStoreTime(request, from: connection)
+        case .queryConsumerOffset: try queryConsumerOffset(request, from: connection)
+        case .updateConsumerOffset: try updateConsumerOffset(request, from: connection)
+        default: return false
+        }
+        return true
+    }
+
+    private func routeTopicsAndGroups(
+        _ request: RemotingCommand, from connection: RemotingServerConnection
+    ) throws -> Bool {
+        switch request.requestCode {
+        case .updateAndCreateTopic: try updateAndCreateTopic(request, from: connection)
+        case .deleteTopicInBroker: try deleteTopic(request, from: connection)
+        case .getAllTopicConfig: try getAllTopicConfig(request, from: connection)
+        case .getTopicConfig: try getTopicConfig(request, from: connection)
+        case .updateAndCreateSubscriptiongroup: try updateAndCreateSubscriptionGroup(request, from: connection)
+        case .getAllSubscriptiongroupConfig: try getAllSubscriptionGroupConfig(request, from: connection)
+        case .getSubscriptiongroupConfig: try getSubscriptionGroupConfig(request, from: connection)
+        case .deleteSubscriptiongroup: try deleteSubscriptionGroup(request, from: connection)
+        default: return false
+        }
+        return true
+    }
+
+    private func routeStatistics(
+        _ request: RemotingCommand, from connection: RemotingServerConnection
+    ) throws -> Bool {
+        switch request.requestCode {
+        case .getBrokerConfig: getBrokerConfig(request, from: connection)
+        case .getBrokerRuntimeInfo: try getBrokerRuntimeInfo(request, from: connection)
+        case .getTopicStatsInfo: try getTopicStats(request, from: connection)
+        case .getConsumeStats: try getConsumeStats(request, from: connection)
+        case .queryTopicConsumeByWho: try queryTopicConsumeByWho(request, from: connection)
+        default: return false
+        }
+        return true
+    }
+}

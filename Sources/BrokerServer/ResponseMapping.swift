@@ -1,0 +1,23 @@
+import MessageModel
+import RemotingCodec
+import StorageEngine
+
+/// How errors of the modules below become answers to a peer.
+enum ResponseMapping {
+    /// The answer for a failed append.
+    static func answer(to error: StoreError) -> ServiceError {
+        let code: ResponseCode =
+            switch error.code {
+            case .messageTooLarge, .propertiesTooLarge, .illegalMessage: .messageIllegal
+            case .diskFull, .notWritable, .fenced, .shutdown, .refused: .serviceNotAvailable
+            case .busy: .systemBusy
+            case .io: .systemError
+            }
+        return ServiceError(code: code, message: error.message)
+    }
+
+    /// The answer for a request that cannot be decoded. Apache answers these with SYSTEM_ERROR too.
+    static func answer(to error: RemotingCodecError) -> ServiceError {
+        ServiceError(code: .systemError, message: error.message)
+    }
+}

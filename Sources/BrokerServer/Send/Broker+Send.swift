@@ -1,0 +1,250 @@
+import MessageModel
+import NIOCore
+import RemotingCodec
+import StorageEngine
+
+extension Broker {
+    /// Stores a message or a batch; the completion runs exactly once, before `send` returns when nothing has to wait.
+    package func send(_ request: SendRequest, completion: @escaping @Sendable (SendOutcome) -> Void) {
+        do throws(ServiceError) {
+            try checkSend(request)
+        } catch {
+            return completion(.refused(error))
+        }
+        if let topic = topics.topic(request.topic) {
+            return send(request, to: topic, completion: completion)
+        }
+        topics.createOnSend(
+            TopicRegistry.CreationRequest(
+                topic: request.topic, defaultTopic: request.defaultTopic,
+                defaultTopicQueueCount: request.defaultTopicQueueCount, isUnitMode: request.isUnitMode)
+        ) { [self] created in
+            switch created {
+            case .success(let topic): send(request, to: topic, completion: completion)
+            case .failure(let error): completion(.refused(error))
+            }
+        }
+    }
+
+    /// The checks that need no topic, in Apache's order. A known topic has a good name, so that is checked last.
+    private func checkSend(_ request: SendRequest) throws(ServiceError) {
+        if configuration.startAcceptSendMillis > 0, nowMillis() < configuration.startAcceptSendMillis {
+            throw ServiceError(
+                code: .systemError, message: "broker unable to service, until \(configuration.startAcceptSendMillis)")
+        }
+        if topics.topic(request.topic) == nil {
+            do {
+                try NameRules.checkTopic(request.topic)
+            } catch {
+                throw ServiceError(code: .invalidParameter, message: error.message)
+            }
+        }
+        if NameRules.isClosedToSend(request.topic) {
+            throw ServiceError(code: .noPermission, message: "Sending message to topic[\(request.topic)] is forbidden.")
+        }
+        guard request.body.readableBytes > 0 else {
+            throw ServiceError(code: .messageIllegal, message: "the message body is empty")
+        }
+        guard request.body.readableBytes <= configuration.messageBytesMax else {
+            throw ServiceError(
+                code: .messageIllegal,
+                message: "the message body has \(request.body.readableBytes) bytes, over the maximum of "
+                    + "\(configuration.messageBytesMax)")
+        }
+        guard request.sysFlag.transactionKind == .none else { throw Self.unsupported("transactional messages") }
+    }
+
+    private func send(
+        _ request: SendRequest, to topic: TopicConfig, completion: @escaping @Sendable (SendOutcome) -> Void
+    ) {
+        do throws(ServiceError) {
+            if topic.isOrdered, !configuration.permission.contains(.write) {
+                throw ServiceError(
+                    code: .noPermission, message: "the broker[\(configuration.brokerIP1)] sending message is forbidden")
+            }
+            guard request.queueID < topic.queueCount else {
+                throw ServiceError(
+                    code: .invalidParameter,
+                    message: "request queueId[\(request.queueID)] is illegal, topic:[\(topic.name)] "
+                        + "writeQueueNums:[\(topic.writeQueueCount)]")
+            }
+            var request = request
+            if request.queueID < 0 { request.queueID = try pickQueue(of: topic) }
+            if request.isBatch { return try storeBatch(request, completion) }
+            if NameRules.isRetryTopic(topic.name), try mustDeadLetter(request) {
+                return storeDeadLetter(request, completion)
+            }
+            try store(request, completion)
+        } catch {
+            completion(.refused(error))
+        }
+    }
+
+    private func pickQueue(of topic: TopicConfig) throws(ServiceError) -> Int32 {
+        guard topic.writeQueueCount > 0 else {
+            throw ServiceError(code: .noPermission, message: "topic[\(topic.name)] has no queues to write to")
+        }
+        let (turn, _) = anyQueue.add(1, ordering: .relaxed)
+        return Int32(turn % UInt32(topic.writeQueueCount))
+    }
+
+    // MARK: Single messages
+
+    private func store(
+        _ request: SendRequest, dropsDelay: Bool = false, _ completion: @escaping @Sendable (SendOutcome) -> Void
+    ) throws(ServiceError) {
+        let properties = try finish(request.properties, dropsDelay: dropsDelay)
+        let queueID = request.queueID
+        store.append(message(request, flag: request.flag, body: request.body, properties: properties.text)) {
+            [self] outcome in
+            switch outcome {
+            case .stored(let receipt):
+                statistics.countStored(1, bytes: request.body.readableBytes)
+                completion(
+                    .stored(
+                        SendReceipt(
+                            queueID: queueID, queueOffset: receipt.queueOffset, logOffsets: .one(receipt.logOffset),
+                            uniqueKey: properties.uniqueKey, storeHost: storeHost,
+                            storeTimestampMillis: receipt.storeTimestampMillis)))
+            case .failed(let error):
+                statistics.countRefused()
+                completion(.refused(ResponseMapping.answer(to: error)))
+            }
+        }
+    }
+
+    private func message(
+        _ request: SendRequest, flag: Int32, body: ByteBuffer, properties: ByteBuffer
+    ) -> StoreMessage {
+        StoreMessage(
+            topic: request.topic, queueId: request.queueID, flag: flag, sysFlag: request.sysFlag,
+            bornTimestampMillis: request.bornTimestampMillis, bornHost: request.bornHost, storeHost: storeHost,
+            reconsumeTimes: request.reconsumeTimes, properties: properties, body: body)
+    }
+
+    /// Checks property text and turns it into the stored form.
+    private func finish(
+        _ source: ByteBuffer?, dropsDelay: Bool
+    ) throws(ServiceError) -> (text: ByteBuffer, uniqueKey: ByteBuffer?) {
+        let found = source.map { $0.withUnsafeReadableBytes { SendProperties(scanning: $0) } } ?? SendProperties()
+        try refuseUnsupported(found, dropsDelay: dropsDelay)
+        let newKey = found.uniqueKey == nil ? uniqueKeys.make(nowMillis: nowMillis()) : nil
+        let text = found.stored(
+            from: source, suffix: propertySuffix, newUniqueKey: newKey, dropsDelay: dropsDelay)
+        guard text.readableBytes <= PropertyText.bytesMax else {
+            throw ServiceError(
+                code: .messageIllegal,
+                message: "the message properties have \(text.readableBytes) bytes, over the maximum of "
+                    + "\(PropertyText.bytesMax)")
+        }
+        if let newKey { return (text, ByteBuffer(string: newKey)) }
+        let key = found.uniqueKey.flatMap { range in
+            source.flatMap { $0.getSlice(at: $0.readerIndex + range.lowerBound, length: range.count) }
+        }
+        return (text, key)
+    }
+
+    private func refuseUnsupported(_ found: SendProperties, dropsDelay: Bool) throws(ServiceError) {
+        if found.isTransactional {
+            guard !configuration.rejectTransactionMessage else {
+                throw ServiceError(
+                    code: .noPermission,
+                    message: "the broker[\(configuration.brokerIP1)] sending transaction message is forbidden")
+            }
+            throw Self.unsupported("transactional messages")
+        }
+        if found.isDelayed, !dropsDelay { throw Self.unsupported("delayed messages") }
+    }
+
+    private static func unsupported(_ what: String) -> ServiceError {
+        ServiceError(code: .messageIllegal, message: "\(what) are not supported yet by this broker")
+    }
+
+    // MARK: Batches
+
+    private func storeBatch(
+        _ request: SendRequest, _ completion: @escaping @Sendable (SendOutcome) -> Void
+    ) throws(ServiceError) {
+        guard request.topic.utf8.count <= NameRules.topicLengthMax, !NameRules.isRetryTopic(request.topic) else {
+            throw ServiceError(
+                code: .messageIllegal, message: "batch messages cannot be sent to the topic \(request.topic)")
+        }
+        let outer =
+            request.properties.map { $0.withUnsafeReadableBytes { SendProperties(scanning: $0) } } ?? SendProperties()
+        try refuseUnsupported(outer, dropsDelay: false)
+        let parts: [BatchMessage]
+        do throws(RemotingCodecError) {
+            parts = try BatchMessage.decode(request.body, countMax: Self.batchMessagesMax)
+        } catch {
+            throw ServiceError(code: .messageIllegal, message: error.message)
+        }
+        guard !parts.isEmpty else { throw ServiceError(code: .messageIllegal, message: "the batch is empty") }
+        var messages: [StoreMessage] = []
+        messages.reserveCapacity(parts.count)
+        for part in parts {
+            let found = part.properties.withUnsafeReadableBytes { SendProperties(scanning: $0) }
+            try refuseUnsupported(found, dropsDelay: false)
+            // Messages of a batch are stored with their properties as sent.
+            messages.append(message(request, flag: part.flag, body: part.body, properties: part.properties))
+        }
+        let uniqueKey = outer.uniqueKey.flatMap { range in
+            request.properties.flatMap { $0.getSlice(at: $0.readerIndex + range.lowerBound, length: range.count) }
+        }
+        let queueID = request.queueID
+        store.appendBatch(messages) { [self] outcome in
+            switch outcome {
+            case .stored(let receipt):
+                statistics.countStored(Int(receipt.count), bytes: request.body.readableBytes)
+                completion(
+                    .stored(
+                        SendReceipt(
+                            queueID: queueID, queueOffset: receipt.queueOffset,
+                            logOffsets: .many(receipt.logOffsets.isEmpty ? [receipt.logOffset] : receipt.logOffsets),
+                            uniqueKey: uniqueKey, storeHost: storeHost,
+                            storeTimestampMillis: receipt.storeTimestampMillis)))
+            case .failed(let error):
+                statistics.countRefused()
+                completion(.refused(ResponseMapping.answer(to: error)))
+            }
+        }
+    }
+
+    /// Most messages in one batch; the body's size bounds it too.
+    private static var batchMessagesMax: Int { 65_536 }
+
+    // MARK: Retry topics
+
+    /// Whether a message that a consumer sends to its retry topic has been tried often enough.
+    private func mustDeadLetter(_ request: SendRequest) throws(ServiceError) -> Bool {
+        let groupName = Self.group(ofRetryTopic: request.topic)
+        guard let group = groups.groupOrCreate(groupName) else {
+            throw ServiceError(
+                code: .subscriptionGroupNotExist, message: "subscription group not exist, \(groupName)")
+        }
+        return request.reconsumeTimes > request.maxReconsumeTimes ?? group.retryMaxTimes
+    }
+
+    private func storeDeadLetter(
+        _ request: SendRequest, _ completion: @escaping @Sendable (SendOutcome) -> Void
+    ) {
+        var request = request
+        request.topic = NameRules.dlqTopic(Self.group(ofRetryTopic: request.topic))
+        request.queueID = 0
+        let letter = request
+        let topic = TopicConfig(name: letter.topic, readQueueCount: 1, writeQueueCount: 1)
+        topics.createIfAbsent(topic) { [self] created in
+            do throws(ServiceError) {
+                if case .failure(let error) = created { throw error }
+                try store(letter, dropsDelay: true, completion)
+            } catch {
+                completion(.refused(error))
+            }
+        }
+    }
+
+    /// `%RETRY%group` or, of a pop consumer, `%RETRY%group+topic`.
+    static func group(ofRetryTopic topic: String) -> String {
+        let rest = topic.dropFirst(NameRules.retryPrefix.count)
+        return String(rest.prefix { $0 != "+" })
+    }
+}

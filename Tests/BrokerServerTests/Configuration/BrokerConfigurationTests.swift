@@ -1,0 +1,78 @@
+import MessageModel
+import ServerSupport
+import Testing
+
+@testable import BrokerServer
+
+@Suite("Broker configuration")
+struct BrokerConfigurationTests {
+    private let surroundings = BrokerConfiguration.Surroundings(
+        hostName: "host.example", localAddress: "10.0.0.7", home: "/home/u", coreCount: 2)
+
+    private func read(_ text: String, nameServers: String? = nil) throws -> (BrokerConfiguration, ConfigurationReport) {
+        try BrokerConfiguration.read(
+            PropertiesFile.parse(Array(text.utf8), file: "broker.conf"), nameServers: nameServers,
+            surroundings: surroundings)
+    }
+
+    private func fault(_ text: String) -> String {
+        do {
+            _ = try read(text)
+            return "accepted"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test("defaults are Apache's")
+    func defaults() throws {
+        let (configuration, report) = try read("")
+        #expect(configuration.clusterName == "DefaultCluster" && configuration.brokerName == "host.example")
+        #expect(configuration.advertisedAddress == "10.0.0.7:10911" && configuration.haListenPort == 10_912)
+        #expect(configuration.storePath == "/home/u/store")
+        #expect(configuration.commitLogPath == "/home/u/store/commitlog")
+        #expect(configuration.eventLoopCount == 2)
+        #expect(report.warnings.isEmpty)
+        #expect(configuration.listing.contains("defaultTopicQueueNums=8\n"))
+    }
+
+    @Test("Apache's sample file is accepted")
+    func sample() throws {
+        let text = """
+            brokerClusterName=DefaultCluster
+            brokerName=broker-a
+            brokerId=0
+            deleteWhen=04
+            fileReservedTime=48
+            brokerRole=ASYNC_MASTER
+            flushDiskType=ASYNC_FLUSH
+            sendMessageThreadPoolNums=16
+            """
+        let (configuration, report) = try read(text, nameServers: "a:9876;b:9876")
+        #expect(configuration.topics.brokerName == "broker-a" && configuration.store.retentionHours == 48)
+        #expect(configuration.nameServers == [HostPort(host: "a", port: 9876), HostPort(host: "b", port: 9876)])
+        #expect(report.warnings == ["broker.conf:8: sendMessageThreadPoolNums has no effect here"])
+    }
+
+    @Test("what cannot be kept is refused with its place")
+    func refused() {
+        #expect(fault("\nautoCreateTopicEnabled=true").hasPrefix("broker.conf:2: autoCreateTopicEnabled: is not"))
+        #expect(fault("autoCreateTopicEnabled=true").hasSuffix("did you mean autoCreateTopicEnable?"))
+        #expect(fault("brokerRole=SLAVE").hasPrefix("broker.conf:1: brokerRole: replication is not supported yet"))
+        #expect(fault("brokerId=1").contains("slaves are not supported yet"))
+        #expect(fault("aclEnable=true").contains("aclEnable: is not supported yet"))
+        #expect(fault("aclEnable=false") == "accepted")
+        #expect(fault("listenPort=70000").contains("out of range, 0 to 65535"))
+        #expect(fault("namesrvAddr=nonsense").contains("\"nonsense\" is not host:port"))
+        #expect(fault("brokerName=a b").contains("is not a name"))
+        #expect(fault("flushDiskType=SOMETIMES").contains("is none of ASYNC_FLUSH, SYNC_FLUSH"))
+    }
+
+    @Test("every key of Apache's broker is known")
+    func allKeys() throws {
+        let text = ApacheBrokerKeys.withoutEffect.sorted().map { "\($0)=1\n" }.joined()
+        let (_, report) = try read(text)
+        #expect(report.warnings.count == ApacheBrokerKeys.withoutEffect.count)
+        #expect(ApacheBrokerKeys.withoutEffect.count > 250)
+    }
+}
