@@ -124,10 +124,13 @@ package struct HeaderFieldWriter {
             let valueLength = Int32(exactly: value.count)
         else { return }
         count += 1
-        buffer.reserveCapacity(minimumWritableBytes: 6 + name.count + value.count)
-        buffer.writeInteger(nameLength)
-        buffer.writeBytes(name)
-        buffer.writeInteger(valueLength)
-        buffer.writeBytes(value)
+        let size = 6 + name.count + value.count
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
+            space.storeBytes(of: nameLength.bigEndian, toByteOffset: 0, as: Int16.self)
+            UnsafeMutableRawBufferPointer(rebasing: space[2...]).copyMemory(from: name)
+            space.storeBytes(of: valueLength.bigEndian, toByteOffset: 2 + name.count, as: Int32.self)
+            UnsafeMutableRawBufferPointer(rebasing: space[(6 + name.count)...]).copyMemory(from: value)
+            return size
+        }
     }
 }
