@@ -72,9 +72,10 @@ struct OutputBuffer {
 }
 
 extension ChannelHandlerContext {
-    /// Writes and flushes everything that waits in `output`, with one flush.
-    func writeAndFlush(_ output: inout OutputBuffer, pool: BufferPool) {
-        let (closed, tail) = output.takeAll()
+    /// Writes buffers taken out of an `OutputBuffer`, with one flush. A write may call back at once (the socket is full, or
+    /// broken), and what it calls may use the output: so the bytes are taken out before.
+    func writeAndFlush(_ taken: (closed: [ByteBuffer], tail: ByteBuffer), pool: BufferPool) {
+        let (closed, tail) = taken
         for buffer in closed { write(NIOAny(buffer), promise: nil) }
         if tail.readableBytes > 0 {
             write(NIOAny(tail), promise: nil)

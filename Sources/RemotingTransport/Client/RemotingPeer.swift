@@ -174,6 +174,6 @@ extension RemotingPeer: Flushable {
     func flushPending() {
         isDirty = false
         guard let context, output.byteCount > 0 else { return }
-        context.writeAndFlush(&output, pool: client.flushPass.pool)
+        context.writeAndFlush(output.takeAll(), pool: client.flushPass.pool)
     }
 }

@@ -145,7 +145,7 @@ extension RemotingServerConnection: Flushable {
     func flushPending() {
         isDirty = false
         guard let context, output.byteCount > 0 else { return }
-        context.writeAndFlush(&output, pool: loop.flushPass.pool)
+        context.writeAndFlush(output.takeAll(), pool: loop.flushPass.pool)
     }
 
     private func closeIfPeerDoesNotRead() {
@@ -191,6 +191,8 @@ extension RemotingServerConnection: Flushable {
     func closeNow() {
         guard isAlive else { return }
         flushPending()
+        // A broken socket shows at the flush, and ends everything there.
+        guard isAlive else { return }
         phase = .closing
         context?.close(promise: nil)
     }
