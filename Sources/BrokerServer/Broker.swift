@@ -145,6 +145,9 @@ package final class Broker: Sendable {
         }
     }
 
+    /// Messages handed to consumers since the start.
+    package var deliveredCount: Int64 { delivery.handedOut.load(ordering: .relaxed) }
+
     /// When the message at an offset was stored; 0 when there is none.
     package func storeTimestampMillis(topic: String, queueID: Int32, offset: Int64) -> Int64 {
         store.storeTimestamp(topic: topic, queueId: queueID, queueOffset: offset) ?? 0

@@ -59,7 +59,7 @@ package final class BrokerNode: Sendable {
         let tasks = [
             loop.scheduleRepeatedTask(initialDelay: expiryPeriod, delay: expiryPeriod) { _ in broker.clients.expire() },
             loop.scheduleRepeatedTask(initialDelay: samplePeriod, delay: samplePeriod) { _ in
-                broker.statistics.sample()
+                broker.statistics.sample(delivered: broker.deliveredCount)
             },
         ]
         running.withLockedValue { running in
@@ -80,7 +80,11 @@ package final class BrokerNode: Sendable {
         }
         for task in stopped.tasks { task.cancel() }
         await stopped.registrar?.stop(timeoutMillis: Self.goodbyeMillisMax)
-        for server in stopped.servers { await server.shutdown(graceMillis: graceMillis) }
+        await withTaskGroup { group in
+            for server in stopped.servers { group.addTask { await server.shutdown(graceMillis: graceMillis) } }
+            // Parked requests would hold their connections until the end of the grace.
+            broker.delivery.releaseWaiters()
+        }
         stopped.client?.shutdown()
     }
 

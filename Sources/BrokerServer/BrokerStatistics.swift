@@ -6,7 +6,6 @@ package final class BrokerStatistics: Sendable {
     private let storedCount = Atomic<Int64>(0)
     private let storedBytes = Atomic<Int64>(0)
     private let refusedCount = Atomic<Int64>(0)
-    private let deliveredCount = Atomic<Int64>(0)
 
     /// Time between two samples.
     package static let samplePeriodMillis: Int64 = 10_000
@@ -29,20 +28,15 @@ package final class BrokerStatistics: Sendable {
     /// A send was refused.
     func countRefused() { refusedCount.add(1, ordering: .relaxed) }
 
-    /// Messages were handed to consumers.
-    func countDelivered(_ count: Int) { deliveredCount.add(Int64(count), ordering: .relaxed) }
-
     /// Messages stored since the start.
     package var stored: Int64 { storedCount.load(ordering: .relaxed) }
     /// Bytes of their bodies.
     package var storedBodyBytes: Int64 { storedBytes.load(ordering: .relaxed) }
     /// Sends refused since the start.
     package var refused: Int64 { refusedCount.load(ordering: .relaxed) }
-    /// Messages handed out since the start.
-    package var delivered: Int64 { deliveredCount.load(ordering: .relaxed) }
 
-    /// Takes a sample; call every `samplePeriodMillis`.
-    func sample() {
+    /// Takes a sample; call every `samplePeriodMillis` with the messages handed to consumers since the start.
+    func sample(delivered: Int64) {
         let now = Sample(stored: stored, delivered: delivered)
         samples.withLockedValue { samples in
             samples.append(now)

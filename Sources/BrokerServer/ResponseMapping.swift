@@ -1,5 +1,4 @@
 import MessageModel
-import RemotingCodec
 import StorageEngine
 
 /// How errors of the modules below become answers to a peer.
@@ -14,10 +13,5 @@ enum ResponseMapping {
             case .io: .systemError
             }
         return ServiceError(code: code, message: error.message)
-    }
-
-    /// The answer for a request that cannot be decoded. Apache answers these with SYSTEM_ERROR too.
-    static func answer(to error: RemotingCodecError) -> ServiceError {
-        ServiceError(code: .systemError, message: error.message)
     }
 }

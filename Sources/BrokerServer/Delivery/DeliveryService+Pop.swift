@@ -147,6 +147,7 @@ extension DeliveryService {
         pass.run(&state)
         result.deadLetters = pass.deadLetters
         if !pass.messages.isEmpty {
+            handedOut.add(Int64(pass.messages.count), ordering: .relaxed)
             result.answer = .found(pass.batch(reviveQueueID: nextReviveQueueID(isOrdered: waiter.request.isOrdered)))
             if state.hasWaiters {
                 // Requests parked meanwhile must see what becomes visible again of this batch, and what it left.

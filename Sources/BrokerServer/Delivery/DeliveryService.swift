@@ -60,6 +60,8 @@ package final class DeliveryService: Sendable {
     let timers = DeliveryTimers()
     let waiterCount = Atomic<Int>(0)
     let isClosed = Atomic<Bool>(false)
+    /// Messages handed out since the start.
+    package let handedOut = Atomic<Int64>(0)
     private let reviveQueue = Atomic<UInt32>(0)
 
     /// A service over an open or yet unopened store.
@@ -120,13 +122,18 @@ package final class DeliveryService: Sendable {
     package func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         timers.stop()
+        releaseWaiters()
+        journal.close(table.all)
+    }
+
+    /// Answers whoever waits that there is nothing, so that connections can drain; acknowledgements go on being taken.
+    package func releaseWaiters() {
         let now = dependencies.nowMillis()
         for subscription in table.all {
             let waiters = subscription.withState { $0.takeWaiters() }
             waiterCount.subtract(waiters.count, ordering: .relaxed)
             for waiter in waiters { expire(waiter, nowMillis: now, restCount: 0) }
         }
-        journal.close(table.all)
     }
 
     /// Writes the changes made since the last time to the internal topic, and a snapshot when one is due.

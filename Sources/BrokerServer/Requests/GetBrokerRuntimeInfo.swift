@@ -24,7 +24,7 @@ extension Broker {
             "commitLogMaxOffset": String(store.maxLogOffset),
             "commitLogMinOffset": String(store.minLogOffset),
             "dispatchBehindBytes": String(store.dispatchBehindBytes),
-            "msgGetTotalTodayNow": String(statistics.delivered),
+            "msgGetTotalTodayNow": String(deliveredCount),
             "msgPutTotalTodayNow": String(statistics.stored),
             "putMessageFailedTimes": String(statistics.refused),
             "putMessageSizeTotal": String(statistics.storedBodyBytes),

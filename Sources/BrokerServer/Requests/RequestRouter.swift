@@ -84,7 +84,7 @@ package final class RequestRouter: RemotingService {
         } catch let error as ServiceError {
             connection.respond(to: request, error: error)
         } catch let error as RemotingCodecError {
-            connection.respond(to: request, error: ResponseMapping.answer(to: error))
+            connection.respond(to: request, error: error.serviceError)
         } catch {
             logger.error("request failed", metadata: ["code": "\(request.code)", "error": "\(error)"])
             connection.respond(to: request, code: .systemError, remark: "\(error)")

@@ -6,14 +6,13 @@ import StorageEngine
 extension Broker {
     /// Stores a message or a batch; the completion runs exactly once, before `send` returns when nothing has to wait.
     package func send(_ request: SendRequest, completion: @escaping @Sendable (SendOutcome) -> Void) {
+        let topic = topics.topic(request.topic)
         do throws(ServiceError) {
-            try checkSend(request)
+            try checkSend(request, isKnown: topic != nil)
         } catch {
             return completion(.refused(error))
         }
-        if let topic = topics.topic(request.topic) {
-            return send(request, to: topic, completion: completion)
-        }
+        if let topic { return send(request, to: topic, completion: completion) }
         topics.createOnSend(
             TopicRegistry.CreationRequest(
                 topic: request.topic, defaultTopic: request.defaultTopic,
@@ -26,13 +25,13 @@ extension Broker {
         }
     }
 
-    /// The checks that need no topic, in Apache's order. A known topic has a good name, so that is checked last.
-    private func checkSend(_ request: SendRequest) throws(ServiceError) {
+    /// The checks that need no topic, in Apache's order. A known topic has a good name.
+    private func checkSend(_ request: SendRequest, isKnown: Bool) throws(ServiceError) {
         if configuration.startAcceptSendMillis > 0, nowMillis() < configuration.startAcceptSendMillis {
             throw ServiceError(
                 code: .systemError, message: "broker unable to service, until \(configuration.startAcceptSendMillis)")
         }
-        if topics.topic(request.topic) == nil {
+        if !isKnown {
             do {
                 try NameRules.checkTopic(request.topic)
             } catch {

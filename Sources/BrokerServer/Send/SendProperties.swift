@@ -15,8 +15,6 @@ struct SendProperties {
     private(set) var isDelayed = false
     /// Whether it is the first half of a transaction.
     private(set) var isTransactional = false
-    /// Whether it may be acknowledged before it is safe on disk.
-    private(set) var mayAnswerEarly = false
     /// Whether entries must be left out in the stored form.
     private(set) var mustRewrite = false
     /// Number of bytes without the separator at the end.
@@ -54,8 +52,6 @@ struct SendProperties {
             } else if Self.isEqual(name, "TRACE_ON") {
                 mustRewrite = true
             }
-        case UInt8(ascii: "W"):
-            if Self.isEqual(name, "WAIT") { mayAnswerEarly = bytes[value].elementsEqual("false".utf8) }
         case UInt8(ascii: "P"), UInt8(ascii: "M"), UInt8(ascii: "C"), UInt8(ascii: "_"):
             if Self.isReplaced(name) { mustRewrite = true }
         default: break
