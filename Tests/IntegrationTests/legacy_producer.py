@@ -25,7 +25,7 @@ def main(namesrv: str, topic: str, kind: str, count: str) -> None:
             producer.send_sync(make(topic, f"legacy body {n} – ünïcode", **{"from": "C++ 4.x"})) for n in numbers
         ]
     elif kind == "large":
-        results = [producer.send_sync(make(topic, "0123456789" * 20_000)) for _ in numbers]
+        results = [producer.send_sync(make(topic, "0123456789" * 10_000)) for _ in numbers]
     elif kind == "batch":
         results = [producer.send_batch([make(topic, f"batch {n}") for n in numbers])]
     else:

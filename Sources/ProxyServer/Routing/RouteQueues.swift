@@ -5,7 +5,8 @@ import ProtoMessages
 ///
 /// Clients send the queue's number along with nothing else that counts: the proxy picks the real queue. So the numbering
 /// only has to serve them. Queues that can be read and written come first, for Node's clients use number 0 alone.
-/// Only the acting master is listed: clients skip every other broker id, and Go's does not.
+/// Only the acting master is listed: clients skip every other broker id, and Go's does not. The brokers take turns in
+/// the list: a client that walks it (simple consumers poll one entry after the other) comes to every broker soon.
 package enum RouteQueues {
     /// Queues for QueryRoute.
     package static func route(_ topic: TopicSnapshot) -> [ProtoMessageQueue] {
@@ -23,7 +24,7 @@ package enum RouteQueues {
                 }
             }
         }
-        return queues
+        return queues.sorted { ($0.id, $0.brokerName) < ($1.id, $1.brokerName) }
     }
 
     /// Queues for QueryAssignment: one per broker for most groups, the real ones for groups that work in order.
