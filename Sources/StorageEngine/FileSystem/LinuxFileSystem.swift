@@ -8,6 +8,7 @@ package struct LinuxFileSystem: FileSystem {
         _ = storage_guard_install()
     }
 
+    /// Makes a directory and its missing parents, mode 755.
     package func makeDirectories(_ path: String) throws(FileSystemError) {
         if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
@@ -17,6 +18,7 @@ package struct LinuxFileSystem: FileSystem {
         if mkdir(path, 0o755) != 0 && errno != EEXIST { throw .last("mkdir", path) }
     }
 
+    /// The entries, with sizes and times as `fstatat` gives them.
     package func list(_ path: String) throws(FileSystemError) -> [DirectoryEntry] {
         guard let directory = opendir(path) else { throw .last("opendir", path) }
         defer { closedir(directory) }
@@ -42,10 +44,12 @@ package struct LinuxFileSystem: FileSystem {
         return entries
     }
 
+    /// Whether `access` finds it.
     package func exists(_ path: String) -> Bool {
         access(path, F_OK) == 0
     }
 
+    /// Opens with `O_CLOEXEC`; a created file has mode 644.
     package func openFile(_ path: String, mode: FileOpenMode) throws(FileSystemError) -> any StoreFile {
         switch mode {
         case .existing:
@@ -64,10 +68,12 @@ package struct LinuxFileSystem: FileSystem {
         }
     }
 
+    /// `unlink`.
     package func remove(_ path: String) throws(FileSystemError) {
         if unlink(path) != 0 { throw .last("unlink", path) }
     }
 
+    /// Removes depth first.
     package func removeTree(_ path: String) throws(FileSystemError) {
         let entries: [DirectoryEntry]
         do {
@@ -83,10 +89,12 @@ package struct LinuxFileSystem: FileSystem {
         if rmdir(path) != 0 && errno != ENOENT { throw .last("rmdir", path) }
     }
 
+    /// `rename`, atomic on one partition.
     package func rename(_ source: String, to target: String) throws(FileSystemError) {
         if Glibc.rename(source, target) != 0 { throw .last("rename", source) }
     }
 
+    /// `fsync` of the directory.
     package func synchronizeDirectory(_ path: String) throws(FileSystemError) {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if descriptor < 0 { throw .last("open", path) }
@@ -95,6 +103,7 @@ package struct LinuxFileSystem: FileSystem {
         if fsync(descriptor) != 0 && errno != EINVAL { throw .last("fsync", path) }
     }
 
+    /// A record lock of byte 0, as Java's FileChannel takes it.
     package func lock(_ path: String) throws(FileSystemError) -> any FileLock {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         if descriptor < 0 { throw .last("open", path) }
@@ -107,6 +116,7 @@ package struct LinuxFileSystem: FileSystem {
         return LinuxFileLock(file: file)
     }
 
+    /// `statvfs`, with the blocks kept for root counted as used.
     package func space(at path: String) throws(FileSystemError) -> DiskSpace {
         var status = statvfs()
         if statvfs(path, &status) != 0 { throw .last("statvfs", path) }
