@@ -1,3 +1,5 @@
+import MessageModel
+
 #if canImport(Musl)
     import Musl
 #else
@@ -22,6 +24,17 @@ package enum ProgramStart {
     /// Prints `PROGRAM ready on HOST:PORT in N ms` to standard output. Scripts wait for this line.
     package static func printReady(program: String, address: String) {
         printLine("\(program) ready on \(address) in \(millisSinceStart()) ms")
+    }
+
+    /// Opens a port; a failure says which.
+    package static func openPort(
+        _ address: HostPort, _ bind: @Sendable () async throws -> Int
+    ) async throws(ServerSupportError) -> Int {
+        do {
+            return try await bind()
+        } catch {
+            throw ServerSupportError(.port, "cannot listen on \(address): \(error)")
+        }
     }
 
     /// Writes one line to standard output at once, also when that is a pipe.

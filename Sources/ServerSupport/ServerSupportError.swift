@@ -4,6 +4,8 @@ package struct ServerSupportError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
         case certificate
         case signals
+        /// A port that cannot be opened.
+        case port
     }
 
     /// The kind of failure.

@@ -53,9 +53,11 @@ enum NameServerProgram {
         serverConfiguration.idleMillisMax = Int64(configuration.serverChannelMaxIdleTimeSeconds) * 1_000
         let server = RemotingServer(
             group: group, configuration: serverConfiguration, service: nameServer, logger: logger)
-        let port = try await server.bind(host: configuration.bindAddress, port: configuration.listenPort)
+        var address = HostPort(host: configuration.bindAddress, port: configuration.listenPort)
+        address.port = try await ProgramStart.openPort(address) { [address] in
+            try await server.bind(host: address.host, port: address.port)
+        }
         nameServer.startScanning(on: group.next())
-        let address = HostPort(host: configuration.bindAddress, port: port)
         ProgramStart.printReady(program: "mqnamesrv", address: address.description)
         await lifecycle.stopRequested()
         await server.shutdown(graceMillis: drainMillisMax)

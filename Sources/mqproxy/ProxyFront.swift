@@ -1,5 +1,6 @@
 import GRPCServer
 import Logging
+import MessageModel
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
@@ -47,7 +48,10 @@ final class ProxyFront: Sendable {
 
     /// Opens the port; answers its number.
     func bind() async throws -> Int {
-        try await server.bind(host: configuration.listenHost, port: configuration.grpcPort)
+        let address = HostPort(host: configuration.listenHost, port: configuration.grpcPort)
+        return try await ProgramStart.openPort(address) { [server] in
+            try await server.bind(host: address.host, port: address.port)
+        }
     }
 
     /// Connections from now on get the certificate that is in the files now.

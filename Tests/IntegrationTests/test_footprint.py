@@ -17,11 +17,11 @@ IDLE_CORES_MAX = 0.02
 pytestmark = pytest.mark.skipif(BINARIES.resolve().name != "release", reason="only release programs are measured")
 
 
-def test_cluster_starts_soon_and_stays_small(fresh_cluster, record_property):
+def test_cluster_starts_soon_and_stays_small(fresh_cluster):
     cluster = fresh_cluster()
     for program in cluster.programs:
-        record_property(f"{program.name} start, s", round(program.ready_after_seconds, 3))
-        record_property(f"{program.name} anonymous, MB", round(program.anonymous_bytes() / MEGABYTE, 1))
+        print(f"{program.name}: ready after {program.ready_after_seconds:.3f} s, "
+              f"{program.anonymous_bytes() / MEGABYTE:.1f} MB anonymous")
     for program in cluster.programs:
         assert program.ready_after_seconds <= START_SECONDS_MAX, program.name
         assert program.anonymous_bytes() <= ANONYMOUS_BYTES_MAX[program.name], program.name

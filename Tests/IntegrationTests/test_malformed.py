@@ -61,8 +61,7 @@ def witness(deployment):
 
 def remoting_addresses(deployment) -> list[str]:
     """Name server and broker."""
-    broker = deployment.broker.address if hasattr(deployment, "broker") else f"127.0.0.1:{deployment.proxy.broker_port}"
-    return [deployment.namesrv, broker]
+    return [deployment.namesrv, deployment.broker_address]
 
 
 def grpc_port(deployment) -> int:

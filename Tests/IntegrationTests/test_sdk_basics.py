@@ -22,7 +22,7 @@ def test_send_receive_ack(deployment):
 
 
 def test_what_is_acked_stays_away(deployment):
-    topic, group = deployment.topic(queues=1), deployment.group()
+    topic, group = deployment.topic(queues=1, one_broker=True), deployment.group()
     with sdk.producer(deployment.endpoint, topic) as producer:
         producer.send(sdk.message(topic, b"once"))
     with sdk.simple_consumer(deployment.endpoint, group, topic) as consumer:
@@ -34,7 +34,7 @@ def test_what_is_acked_stays_away(deployment):
 
 
 def test_unacked_message_comes_back_with_attempt_2(deployment):
-    topic, group = deployment.topic(queues=1), deployment.group()
+    topic, group = deployment.topic(queues=1, one_broker=True), deployment.group()
     with sdk.producer(deployment.endpoint, topic) as producer:
         producer.send(sdk.message(topic, b"again"))
     with sdk.simple_consumer(deployment.endpoint, group, topic) as consumer:
@@ -49,7 +49,7 @@ def test_unacked_message_comes_back_with_attempt_2(deployment):
 
 
 def test_change_invisible_duration_brings_it_back_sooner(deployment):
-    topic, group = deployment.topic(queues=1), deployment.group()
+    topic, group = deployment.topic(queues=1, one_broker=True), deployment.group()
     with sdk.producer(deployment.endpoint, topic) as producer:
         producer.send(sdk.message(topic, b"sooner"))
     with sdk.simple_consumer(deployment.endpoint, group, topic) as consumer:
@@ -65,7 +65,7 @@ def test_change_invisible_duration_brings_it_back_sooner(deployment):
 
 
 def test_change_invisible_duration_keeps_it_away_longer(deployment):
-    topic, group = deployment.topic(queues=1), deployment.group()
+    topic, group = deployment.topic(queues=1, one_broker=True), deployment.group()
     with sdk.producer(deployment.endpoint, topic) as producer:
         producer.send(sdk.message(topic, b"later"))
     with sdk.simple_consumer(deployment.endpoint, group, topic) as consumer:
@@ -89,7 +89,7 @@ def test_tag_filter(deployment):
 
 
 def test_tags_whose_hashes_collide_are_told_apart(deployment):
-    topic, group = deployment.topic(queues=1), deployment.group()
+    topic, group = deployment.topic(queues=1, one_broker=True), deployment.group()
     with sdk.producer(deployment.endpoint, topic) as producer:
         producer.send(sdk.message(topic, b"wrong", tag="BB"))
         producer.send(sdk.message(topic, b"right", tag="Aa"))
@@ -101,7 +101,7 @@ def test_tags_whose_hashes_collide_are_told_apart(deployment):
 
 @pytest.mark.parametrize("size", [1, 1000, 65_536, 1024 * 1024, 4 * 1024 * 1024 - 1024])
 def test_body_sizes(deployment, size):
-    topic, group = deployment.topic(queues=1), deployment.group()
+    topic, group = deployment.topic(queues=1, one_broker=True), deployment.group()
     body = (b"0123456789abcdef" * (size // 16 + 1))[:size]
     with sdk.producer(deployment.endpoint, topic) as producer:
         producer.send(sdk.message(topic, body))
@@ -111,7 +111,7 @@ def test_body_sizes(deployment, size):
 
 
 def test_any_unicode_in_tag_keys_and_properties(deployment):
-    topic, group = deployment.topic(queues=1), deployment.group()
+    topic, group = deployment.topic(queues=1, one_broker=True), deployment.group()
     properties = {UNICODE: UNICODE, "plain": "value", "emoji-🎉": "日本語 с пробелом", "same": "=:;&|%"}
     with sdk.producer(deployment.endpoint, topic) as producer:
         producer.send(sdk.message(topic, UNICODE.encode(), tag="täg-标签-🏷", keys=["ключ", "鍵-🔑"], properties=properties))
@@ -124,7 +124,7 @@ def test_any_unicode_in_tag_keys_and_properties(deployment):
 
 
 def test_waiting_receiver_gets_a_message_at_once(deployment):
-    topic, group = deployment.topic(queues=1), deployment.group()
+    topic, group = deployment.topic(queues=1, one_broker=True), deployment.group()
     with sdk.producer(deployment.endpoint, topic) as producer, \
             sdk.simple_consumer(deployment.endpoint, group, topic) as consumer:
         # Two polls on a cluster with two brokers: one of them waits where the message will be.
@@ -162,7 +162,7 @@ def test_push_consumers_share_the_work(deployment):
 
 
 def test_push_consumer_failure_is_retried(deployment):
-    topic, group = deployment.topic(queues=1), deployment.group()
+    topic, group = deployment.topic(queues=1, one_broker=True), deployment.group()
     collector = sdk.Collector(decide=lambda message: message.delivery_attempt > 1)
     with sdk.push_consumer(deployment.endpoint, group, topic, collector), \
             sdk.producer(deployment.endpoint, topic) as producer:

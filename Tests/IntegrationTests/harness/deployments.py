@@ -18,6 +18,7 @@ class Deployment:
     programs: list[Program]
     endpoints: list[str]
     namesrv: str
+    broker_address: str
 
     @property
     def endpoint(self) -> str:
@@ -31,11 +32,16 @@ class Deployment:
         """A name no other test uses."""
         return f"it-{kind}-{os.getpid()}-{next(_numbers)}"
 
-    def topic(self, queues: int = 4, message_type: str = "NORMAL", name: str | None = None) -> str:
-        """Creates a topic on every broker and waits until every proxy routes to it."""
+    def topic(self, queues: int = 4, message_type: str = "NORMAL", name: str | None = None,
+              one_broker: bool = False) -> str:
+        """Creates a topic on every broker, or on one, and waits until every proxy routes to it.
+
+        The SDK's SimpleConsumer asks a broker by chance each time: tests of time need a topic on one.
+        """
         name = name or self.name()
+        place = ("-b", self.broker_address) if one_broker else ("-c", "DefaultCluster")
         self.admin.run(
-            "updateTopic", "-c", "DefaultCluster", "-t", name, "-r", str(queues), "-w", str(queues),
+            "updateTopic", *place, "-t", name, "-r", str(queues), "-w", str(queues),
             "-a", f"+message.type={message_type}").expect_success()
         for endpoint in self.endpoints:
             with RawClient(endpoint) as client:
@@ -60,6 +66,7 @@ class Local(Deployment):
         self.programs = [self.proxy]
         self.endpoints = [self.proxy.endpoint]
         self.namesrv = self.proxy.namesrv
+        self.broker_address = f"127.0.0.1:{self.proxy.broker_port}"
         self.proxy.start()
 
 
@@ -75,6 +82,7 @@ class Cluster(Deployment):
                 broker = Broker(folder, self.namesrv, f"broker-{'abcdefgh'[index]}", **options)
                 self.brokers.append(broker)
                 self.programs.append(broker.start())
+            self.broker_address = self.broker.address
             for _ in range(proxies):
                 proxy = Proxy(folder, self.namesrv, **(proxy_options or {}))
                 self.proxies.append(proxy)
