@@ -8,6 +8,7 @@ import RemotingTransport
 /// Brokers in other processes, found through name servers.
 final class ClusterSide: BrokerSide {
     let metadata: any MetadataSource
+    let limits = MetadataLimits()
     private let configuration: ProxyConfiguration
     private let logger: Logger
     private let clients = NIOLockedValueBox<[RemotingClient]>([])

@@ -1,20 +1,127 @@
+import BrokerServer
+import LocalBackend
 import Logging
+import MessageModel
 import NIOCore
+import NameServer
 import ProxyServer
+import RemotingTransport
 import ServerSupport
+import StorageEngine
 
-/// A broker and a name server in this process.
-struct LocalSide: BrokerSide {
+/// A broker and a name server in this process. The proxy calls the broker without a socket; both have their usual ports
+/// open too, for clients of the older protocol and for `mqadmin`.
+final class LocalSide: BrokerSide {
+    /// Metadata costs nothing to ask for here, so changes are seen at once.
+    private static let metadataAgeMillis: Int64 = 500
+
     let metadata: any MetadataSource
+    let limits: MetadataLimits
+    private let node: BrokerNode
+    private let nameServer: LocalNameServer
+    private let nameServerPort: Int
+    private let brokerPort: Int
+    private let logger: Logger
 
     init(configuration: ProxyConfiguration, group: any EventLoopGroup, logger: Logger) async throws {
-        throw ConfigurationError(
-            .invalidValue, file: "command line", key: "proxyMode", message: "local mode is not built in yet")
+        self.logger = logger
+        let surroundings = BrokerConfiguration.Surroundings.ofThisHost()
+        let address = configuration.nameServers.first ?? HostPort(host: "127.0.0.1", port: 9876)
+        nameServer = try LocalNameServer(
+            port: address.port, home: surroundings.home, group: group, logger: logger)
+        nameServerPort = try await nameServer.start()
+        let brokerConfiguration = try Self.brokerConfiguration(configuration, nameServerPort, surroundings, logger)
+        let broker = try Broker.onDisk(brokerConfiguration, logger: logger)
+        try broker.open()
+        let certificate = LazyTLSContext(TLSSettings(), logger: logger)
+        var serverConfiguration = RemotingServerConfiguration()
+        serverConfiguration.tlsContext = { certificate.context }
+        node = BrokerNode(broker: broker, group: group, serverConfiguration: serverConfiguration, logger: logger)
+        do {
+            brokerPort = try await node.start()
+        } catch {
+            try broker.close()
+            throw error
+        }
+        metadata = LocalMetadata(broker: broker)
+        var limits = MetadataLimits()
+        limits.refreshMillis = Self.metadataAgeMillis
+        limits.refreshMillisMin = Self.metadataAgeMillis
+        limits.absentMillis = Self.metadataAgeMillis
+        self.limits = limits
     }
 
-    func makeBackend(on eventLoop: any EventLoop) -> any Backend { preconditionFailure("not constructible") }
+    private static func brokerConfiguration(
+        _ configuration: ProxyConfiguration, _ nameServerPort: Int,
+        _ surroundings: BrokerConfiguration.Surroundings, _ logger: Logger
+    ) throws -> BrokerConfiguration {
+        let source =
+            try configuration.brokerConfigurationPath.map { try PropertiesFile.load(path: $0) } ?? ConfigurationSource()
+        let (broker, report) = try BrokerConfiguration.read(
+            source, nameServers: "127.0.0.1:\(nameServerPort)", surroundings: surroundings)
+        for warning in report.warnings { logger.warning("\(warning)") }
+        return broker
+    }
 
-    func describe() -> [String] { [] }
+    func makeBackend(on eventLoop: any EventLoop) -> any Backend {
+        LocalBackend(broker: node.broker, eventLoop: eventLoop)
+    }
 
-    func shutdown() async {}
+    func describe() -> [String] {
+        let configuration = node.broker.configuration
+        return [
+            "store: \(configuration.storePath)",
+            "4.x clients and mqadmin: name server \(nameServerPort), broker \(configuration.brokerIP1):\(brokerPort)",
+        ]
+    }
+
+    func shutdown() async {
+        await node.stop(graceMillis: 5_000)
+        do {
+            try node.broker.close()
+        } catch {
+            logger.error("the store did not close cleanly", metadata: ["reason": "\(error)"])
+        }
+        await nameServer.stop()
+    }
+}
+
+/// A name server with its port, for local mode.
+final class LocalNameServer: Sendable {
+    private let files: SerialWorker
+    private let server: RemotingServer
+    private let nameServer: NameServer
+    private let group: any EventLoopGroup
+    private let host: String
+    private let port: Int
+
+    init(port: Int, home: String, group: any EventLoopGroup, logger: Logger) throws {
+        var reader = ConfigurationSource(file: "local mode")
+        reader.add(.init(key: "listenPort", text: String(port), line: 0))
+        let (configuration, report) = try NameServerConfiguration.load(reader, home: home, configPath: nil)
+        let files = SerialWorker(name: "settings")
+        self.files = files
+        self.group = group
+        host = configuration.bindAddress
+        self.port = configuration.listenPort
+        nameServer = try NameServer(
+            configuration: configuration, report: report, source: reader, nowMillis: ProxyClock.system.wallMillis,
+            blockingQueue: files.submit, logger: logger)
+        server = RemotingServer(
+            group: group, configuration: RemotingServerConfiguration(), service: nameServer, logger: logger)
+    }
+
+    func start() async throws -> Int {
+        let address = HostPort(host: host, port: port)
+        let bound = try await ProgramStart.openPort(address) { [server] in
+            try await server.bind(host: address.host, port: address.port)
+        }
+        nameServer.startScanning(on: group.next())
+        return bound
+    }
+
+    func stop() async {
+        await server.shutdown(graceMillis: 1_000)
+        await withCheckedContinuation { continuation in files.close { continuation.resume() } }
+    }
 }

@@ -21,7 +21,8 @@ final class ProxyFront: Sendable {
     ) throws {
         self.configuration = configuration
         self.logger = logger
-        let context = ProxyContext(configuration: configuration, metadata: brokers.metadata, logger: logger)
+        let context = ProxyContext(
+            configuration: configuration, metadata: brokers.metadata, limits: brokers.limits, logger: logger)
         self.context = context
         let tls = NIOLockedValueBox(try Self.loadContext(configuration))
         tlsContext = tls

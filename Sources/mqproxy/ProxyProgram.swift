@@ -59,7 +59,13 @@ enum ProxyProgram {
             }
         let front = try ProxyFront(
             configuration: configuration, group: group, brokers: brokers, logger: logger)
-        let port = try await front.bind()
+        let port: Int
+        do {
+            port = try await front.bind()
+        } catch {
+            await brokers.shutdown()
+            throw error
+        }
         for line in brokers.describe() + front.describe(port: port) { ProgramStart.printLine(line) }
         lifecycle.onReload { front.reloadCertificate() }
         ProgramStart.printReady(program: "mqproxy", address: "\(configuration.listenHost):\(port)")
@@ -74,6 +80,8 @@ enum ProxyProgram {
 protocol BrokerSide: Sendable {
     /// Where routes and configurations come from.
     var metadata: any MetadataSource { get }
+    /// How long metadata is believed.
+    var limits: MetadataLimits { get }
     /// The backend of one loop; called on that loop.
     func makeBackend(on eventLoop: any EventLoop) -> any Backend
     /// Lines for the operator.

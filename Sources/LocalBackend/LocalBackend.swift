@@ -1,0 +1,170 @@
+import BrokerServer
+import MessageModel
+import NIOCore
+import ProtoMessages
+import ProxyServer
+import StorageEngine
+
+/// Calls a broker in this process: no socket, no frames, the same rules.
+///
+/// What the broker completes on other threads comes back to the loop of this backend.
+package final class LocalBackend: Backend {
+    private let broker: Broker
+    private let eventLoop: any EventLoop
+    private let bornHost: SocketHost
+
+    /// A backend of one loop.
+    package init(broker: Broker, eventLoop: any EventLoop) {
+        self.broker = broker
+        self.eventLoop = eventLoop
+        // The client's address is in the message's properties.
+        bornHost = SocketHost(bytes: [127, 0, 0, 1], port: 0)
+    }
+
+    /// Runs `body` on the loop, at once when that is where we are.
+    private static func onLoop(_ eventLoop: any EventLoop, _ body: @escaping @Sendable () -> Void) {
+        if eventLoop.inEventLoop {
+            body()
+        } else {
+            eventLoop.execute(body)
+        }
+    }
+
+    // MARK: Send
+
+    /// Appends to the store.
+    package func send(
+        _ request: ProxyServer.SendRequest,
+        completion: @escaping (Result<ProxyServer.SendReceipt, ProxyError>) -> Void
+    ) {
+        var send = BrokerServer.SendRequest(
+            topic: request.topic.name, bornTimestampMillis: request.bornMillis, bornHost: bornHost,
+            body: ByteBuffer(bytes: request.body))
+        send.queueID = request.queue.queueId
+        send.sysFlag = request.sysFlag
+        send.properties = ByteBuffer(bytes: request.properties)
+        send.isBatch = request.isBatch
+        let bound = NIOLoopBound(completion, eventLoop: eventLoop)
+        broker.send(send) { [eventLoop] outcome in
+            Self.onLoop(eventLoop) { bound.value(Self.receipt(outcome)) }
+        }
+    }
+
+    private static func receipt(_ outcome: SendOutcome) -> Result<ProxyServer.SendReceipt, ProxyError> {
+        switch outcome {
+        case .stored(let receipt):
+            return .success(ProxyServer.SendReceipt(status: .ok, queueOffset: receipt.queueOffset))
+        case .refused(let error): return .failure(Self.error(error))
+        }
+    }
+
+    private static func error(_ error: ServiceError) -> ProxyError {
+        let status = StatusMapping.status(for: error.code, remark: error.message)
+        return ProxyError(status.code, status.message)
+    }
+
+    // MARK: Receipts
+
+    private func handle(_ request: ReceiptRequest) -> AckRequest {
+        AckRequest(
+            group: request.group, topic: request.storedTopic, queueID: request.handle.queueId,
+            offset: request.handle.queueOffset, popMillis: request.handle.popMillis,
+            isOrdered: request.handle.reviveQueueId == ReceiptHandle.orderedReviveQueueId)
+    }
+
+    /// A handle that the broker cannot use gets the one code after which clients stop trying.
+    private static func receiptError(_ error: ServiceError) -> ProxyError {
+        switch error.code {
+        case .noMessage, .messageIllegal, .topicNotExist: ProxyError(.invalidReceiptHandle, error.message)
+        default: Self.error(error)
+        }
+    }
+
+    /// Marks a delivery as done.
+    package func acknowledge(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {
+        do throws(ServiceError) {
+            try broker.delivery.ack(handle(request))
+            completion(nil)
+        } catch {
+            completion(Self.receiptError(error))
+        }
+    }
+
+    /// Sets when a delivery ends.
+    package func changeInvisible(
+        _ request: ReceiptRequest, invisibleMillis: Int64, completion: @escaping (Result<String, ProxyError>) -> Void
+    ) {
+        let old = request.handle
+        do throws(ServiceError) {
+            let changed = try broker.delivery.changeInvisible(
+                handle(request), handleReviveQueueID: old.reviveQueueId, invisibleMillis: invisibleMillis)
+            let fresh = ReceiptHandle(
+                startOffset: old.queueOffset, popTimeMillis: changed.popMillis,
+                invisibleMillis: changed.invisibleMillis, reviveQueueId: changed.reviveQueueID,
+                topicKind: old.topicKind, brokerName: old.brokerName, queueId: old.queueId,
+                queueOffset: old.queueOffset, commitLogOffset: old.logOffset)
+            completion(.success(fresh.text))
+        } catch {
+            completion(.failure(Self.receiptError(error)))
+        }
+    }
+
+    /// The broker moves messages to the dead-letter topic by itself, and never hands them out after that.
+    package func deadLetter(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {
+        completion(nil)
+    }
+
+    // MARK: Pop
+
+    /// Takes messages, or waits for some.
+    package func pop(
+        _ request: ProxyServer.PopRequest, completion: @escaping (Result<PopAnswer, ProxyError>) -> Void
+    ) {
+        var pop = BrokerServer.PopRequest(group: request.group, topic: request.topic.name)
+        pop.maxCount = request.countMax
+        pop.invisibleMillis = request.invisibleMillis
+        pop.pollMillis = request.pollMillis
+        pop.expressionType = request.isSQL ? "SQL92" : "TAG"
+        pop.expression = request.expression
+        pop.isOrdered = request.isOrdered
+        pop.attemptID = request.attemptID
+        pop.eventLoop = eventLoop
+        let abandoned = NIOLoopBound(request.isAbandoned, eventLoop: eventLoop)
+        pop.isAbandoned = { abandoned.value() }
+        let bound = NIOLoopBound(completion, eventLoop: eventLoop)
+        let kind = PopTopicKind(topic: request.topic.name)
+        let brokerName = request.broker.name
+        broker.delivery.pop(pop) { [eventLoop] outcome in
+            Self.onLoop(eventLoop) { bound.value(Self.answer(outcome, kind, brokerName)) }
+        }
+    }
+
+    private static func answer(
+        _ outcome: PopOutcome, _ kind: PopTopicKind, _ brokerName: String
+    ) -> Result<PopAnswer, ProxyError> {
+        switch outcome {
+        case .failed(let error): return .failure(Self.error(error))
+        case .timedOut: return .success(PopAnswer(outcome: .empty))
+        case .pollingFull: return .success(PopAnswer(outcome: .pollingFull))
+        case .found(let batch):
+            let messages = batch.body.withUnsafeReadableBytes { bytes in
+                batch.messages.compactMap { popped -> ProxyServer.PoppedMessage? in
+                    guard let record = ProxyServer.PoppedMessage.read(bytes, from: popped.range.lowerBound) else {
+                        return nil
+                    }
+                    var message = record.message
+                    message.reconsumeTimes = popped.attempt - 1
+                    message.checkpoint = .init(
+                        startOffset: popped.queueOffset, popMillis: batch.popMillis,
+                        invisibleMillis: batch.invisibleMillis, reviveQueueId: batch.reviveQueueID, topicKind: kind,
+                        queueOffset: popped.queueOffset)
+                    return message
+                }
+            }
+            return .success(
+                PopAnswer(
+                    outcome: messages.isEmpty ? .empty : .found, bytes: batch.body, messages: messages,
+                    brokerName: brokerName, invisibleMillis: batch.invisibleMillis))
+        }
+    }
+}
