@@ -34,6 +34,27 @@ struct RemotingServerTests {
         }
     }
 
+    @Test("A client that asks much and hangs up without reading ends its own connection, once")
+    func hangsUp() async throws {
+        let service = TestService(Self.echo)
+        let count = 50
+        try await withServer(service: service) { client, address, _ in
+            for _ in 0..<count {
+                try await RawConnection.open(address) { inbound, outbound in
+                    var decoder = RemotingFrameDecoder()
+                    try await outbound.write(requestBytes(1))
+                    _ = try await RawConnection.nextCommand(&inbound, &decoder)
+                    var many = ByteBuffer()
+                    for opaque in Int32(2)..<500 { many.writeImmutableBuffer(try requestBytes(opaque)) }
+                    try await outbound.write(many)
+                }
+            }
+            await service.closes(count)
+            _ = try await client.callAsync(address, code: .heartBeat, timeoutMillis: 5_000)
+            #expect(service.closedCount == count)
+        }
+    }
+
     @Test("HTTP clients read a sentence", arguments: ["GET / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
     func http(request: String) async throws {
         try await withServer(service: TestService(Self.echo)) { _, address, _ in
