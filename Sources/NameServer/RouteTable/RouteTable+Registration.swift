@@ -13,6 +13,10 @@ extension RouteTable {
             throw ServiceError(
                 code: .systemBusy, message: "broker table is full, \(limits.brokerProcessesMax) processes")
         }
+        if let known = live[process]?.brokerName, known != registration.brokerName {
+            // The process has a new name: under the old one nothing would ever expire.
+            unregister(process, brokerName: known)
+        }
         if let known = brokers[registration.brokerName], known.cluster != registration.cluster {
             clusters[known.cluster]?.remove(registration.brokerName)
             if clusters[known.cluster]?.isEmpty == true { clusters.removeValue(forKey: known.cluster) }
@@ -93,7 +97,9 @@ extension RouteTable {
             removeTopics(of: registration.brokerName, except: Set(registration.topics.map(\.name)))
         }
         if isFirst || isChanged {
-            for (topic, mapping) in registration.queueMappings {
+            // A mapping goes with its topic; without one nothing would remove it.
+            for (topic, mapping) in registration.queueMappings
+            where queue(topic, registration.brokerName) != nil {
                 queueMappings[topic, default: [:]][registration.brokerName] = mapping
             }
         }

@@ -32,6 +32,29 @@ import Testing
         #expect(table.systemTopics.brokerAddress == "broker-a-0:10911")
     }
 
+    @Test func aProcessThatChangesItsNameLeavesNothingBehind() throws {
+        var table = RouteTable()
+        for name in ["broker-a", "broker-b", "broker-c"] {
+            _ = try table.register(registration(name, address: "host:10911"), connection: 1, nowMillis: 0)
+        }
+        #expect(table.clusterView.brokers.keys.sorted() == ["broker-c"])
+        #expect(table.clusterView.clusters == ["C": ["broker-c"]])
+        #expect(table.route(of: "T")?.queues.map(\.brokerName) == ["broker-c"])
+        _ = table.connectionClosed(1)
+        #expect(table.clusterView == ClusterView(brokers: [:], clusters: [:]) && table.topicNames == [])
+    }
+
+    @Test func mappingsWithoutATopicAreNotKept() throws {
+        var table = RouteTable()
+        var first = registration()
+        first.queueMappings = ["T": ["topic": "T"], "nothing": ["topic": "nothing"]]
+        _ = try table.register(first, connection: 1, nowMillis: 0)
+        #expect(table.route(of: "T")?.queueMappings != nil)
+        let newer = DataVersion(stateVersion: 0, timestampMillis: 2, counter: 2)
+        _ = try table.register(registration(topics: ["T", "nothing"], version: newer), connection: 1, nowMillis: 0)
+        #expect(table.route(of: "nothing")?.queueMappings == nil)
+    }
+
     @Test func slaveLearnsItsMasterAndBringsNoTopics() throws {
         var table = RouteTable()
         #expect(
