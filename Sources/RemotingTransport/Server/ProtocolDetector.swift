@@ -77,8 +77,9 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
             remoteAddress: proxied.source ?? AddressText.text(of: context.channel.remoteAddress),
             localAddress: proxied.destination ?? AddressText.text(of: context.channel.localAddress), isTLS: isTLS,
             logger: loop.logger)
-        loop.add(connection)
+        // The handler first: a loop that drains closes the connection at once, which takes its channel.
         try context.pipeline.syncOperations.addHandler(ServerChannelHandler(connection: connection))
+        loop.add(connection)
         let bytes = received
         received = ByteBuffer()
         context.fireChannelRead(wrapInboundOut(bytes))
