@@ -149,7 +149,10 @@ let package = Package(
         tests("ServerSupportTests", ["ServerSupport", "MessageModel", nioCore, nioSSL, logging]),
         tests(
             "ProxyServerTests",
-            ["ProxyServer", "ProtoMessages", "GRPCServer", "MessageModel", nioCore, nioEmbedded, logging]),
+            [
+                "ProxyServer", "ProtoMessages", "GRPCServer", "GRPCTestClient", "HTTP2Session", "MessageModel", nioCore,
+                nioPosix, nioEmbedded, nioConcurrency, logging,
+            ]),
         tests(
             "ClusterBackendTests",
             [

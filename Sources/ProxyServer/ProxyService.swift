@@ -85,6 +85,8 @@ package final class ProxyService: GRPCService {
     let inflater: BodyInflater
     var scratch = ByteBuffer()
     var parked = ParkedRequests()
+    /// How often the request that is being handled was put aside before.
+    private var attempt = 0
     let deliveries: OpenDeliveries
 
     var configuration: ProxyConfiguration { context.configuration }
@@ -157,6 +159,8 @@ package final class ProxyService: GRPCService {
 
     /// Bytes that are no request of this method: the gRPC status that the gRPC specification gives to that.
     private func refuse(_ call: GRPCCall, _ error: ProtoError) {
+        // Whoever ends a call here is not told of its end.
+        if call.methodIndex == Method.telemetry.rawValue { telemetryEnded(call) }
         switch error.code {
         case .malformed, .invalidText: call.finish(.internal, message: "cannot parse the request: \(error.message)")
         case .tooComplex: call.finish(.resourceExhausted, message: error.message)
@@ -188,7 +192,7 @@ package final class ProxyService: GRPCService {
         _ name: ProtoText, for message: UnsafeRawBufferPointer, _ call: GRPCCall
     ) throws(ProxyError) -> LoopMetadata.Topic? {
         if let known = metadata.knownTopic(name) { return known }
-        let ticket = try parked.park(message, call)
+        let ticket = try parked.park(message, call, attempt: attempt)
         switch metadata.topic(name, whenKnown: { [self] in replay(ticket) }) {
         case .pending: return nil
         case .found(let topic):
@@ -208,7 +212,7 @@ package final class ProxyService: GRPCService {
         _ name: ProtoText, for message: UnsafeRawBufferPointer, _ call: GRPCCall
     ) throws(ProxyError) -> SubscriptionGroupConfig? {
         if let known = metadata.knownGroup(name) { return known }
-        let ticket = try parked.park(message, call)
+        let ticket = try parked.park(message, call, attempt: attempt)
         switch metadata.group(name, whenKnown: { [self] in replay(ticket) }) {
         case .pending: return nil
         case .found(let group):
@@ -260,6 +264,8 @@ package final class ProxyService: GRPCService {
 
     private func replay(_ ticket: Int) {
         guard let request = parked.take(ticket), !request.call.isClosed else { return }
+        attempt = request.attempt + 1
+        defer { attempt = 0 }
         request.bytes.withUnsafeBytes { receive($0, on: request.call) }
     }
 }
@@ -269,8 +275,12 @@ struct ParkedRequests {
     struct Request {
         let bytes: [UInt8]
         let call: GRPCCall
+        let attempt: Int
     }
 
+    /// A request that names many unknown brokers waits for one after the other; what it learnt first may be out of
+    /// date by then. It must end all the same.
+    static let attemptCountMax = 16
     private static let countMax = 10_000
     private static let bytesMax = 64 << 20
 
@@ -278,12 +288,17 @@ struct ParkedRequests {
     private var next = 0
     private(set) var byteCount = 0
 
-    mutating func park(_ message: UnsafeRawBufferPointer, _ call: GRPCCall) throws(ProxyError) -> Int {
+    mutating func park(
+        _ message: UnsafeRawBufferPointer, _ call: GRPCCall, attempt: Int
+    ) throws(ProxyError) -> Int {
+        guard attempt < Self.attemptCountMax else {
+            throw ProxyError(.proxyTimeout, "the request needs more routes than could be found in time")
+        }
         guard requests.count < Self.countMax, byteCount + message.count <= Self.bytesMax else {
             throw ProxyError(.tooManyRequests, "too many requests wait for routes")
         }
         next += 1
-        requests[next] = Request(bytes: Array(message), call: call)
+        requests[next] = Request(bytes: Array(message), call: call, attempt: attempt)
         byteCount += message.count
         return next
     }

@@ -51,6 +51,13 @@ import Testing
         #expect(RouteQueues.assignments(snapshot(read: 4, write: 4, permission: .write), isOrdered: false).isEmpty)
     }
 
+    @Test func anAnswerHoldsNoMoreQueuesThanItHasRoomFor() {
+        let queues = RouteQueues.route(snapshot(read: 65_536, write: 65_536))
+        #expect(RouteQueues.fitting(queues, bytesPerQueue: 250).count == 65_536)
+        #expect(RouteQueues.fitting(queues, bytesPerQueue: 1 << 20).map(\.id) == Array(0..<16))
+        #expect(RouteQueues.fitting(queues, bytesPerQueue: 1 << 30).count == 1)
+    }
+
     @Test func sendQueuesFollowAFixedOrder() {
         let route = TopicRoute(
             orderTopicConf: "b:1;a:2",

@@ -58,8 +58,13 @@ extension ResponseEncoder {
     private static func capacity(
         _ topic: ResourceView, _ endpoints: ProtoEndpoints, _ queues: [ProtoMessageQueue]
     ) -> Int {
-        let perQueue = topic.name.count + topic.namespace.count + endpoints.encodedBytesMax + queueOverheadBytes
+        let perQueue = bytesPerQueue(topic, endpoints)
         return queues.reduce(128) { $0 + perQueue + $1.brokerName.utf8.count }
+    }
+
+    /// Room one queue takes at most, beside its broker's name: it repeats what the client says about itself.
+    package static func bytesPerQueue(_ topic: ResourceView, _ endpoints: ProtoEndpoints) -> Int {
+        topic.name.count + topic.namespace.count + endpoints.encodedBytesMax + queueOverheadBytes
     }
 
     /// QueryRouteResponse with its queues.

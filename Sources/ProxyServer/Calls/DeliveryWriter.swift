@@ -11,6 +11,8 @@ struct DeliveryWriter {
     private let client: OpenDeliveries.Client?
     private let nowMillis: Int64
     private(set) var sentCount = 0
+    /// Messages that were looked at while the call was open.
+    private var handledCount = 0
 
     init(service: ProxyService, pending: ProxyService.PendingReceive, answer: PopAnswer) {
         self.service = service
@@ -29,14 +31,36 @@ struct DeliveryWriter {
         let properties = StoredProperties(
             UnsafeRawBufferPointer(rebasing: bytes[message.properties]), names: service.propertyNames)
         guard !pending.call.isClosed else { return giveBack(message, properties) }
+        handledCount += 1
+        switch fate(of: message, properties) {
+        case .skip: skip(message, properties)
+        case .bury: bury(message, properties)
+        case .send:
+            if sentCount == 0 { pending.call.send { ResponseEncoder.statusOnly(.ok, into: &$0) } }
+            sentCount += 1
+            send(message, properties, bytes)
+        }
+    }
+
+    /// Gives back what was sent, when the call was ended for a client that reads too slowly: nothing of an answer leaves
+    /// before it is whole, so nothing of this one was delivered.
+    func takeBack(_ bytes: UnsafeRawBufferPointer) {
+        guard pending.call.isClosed, sentCount > 0 else { return }
+        for message in answer.messages.prefix(handledCount) {
+            let properties = StoredProperties(
+                UnsafeRawBufferPointer(rebasing: bytes[message.properties]), names: service.propertyNames)
+            if fate(of: message, properties) == .send { giveBack(message, properties) }
+        }
+    }
+
+    private enum Fate { case skip, bury, send }
+
+    private func fate(of message: PoppedMessage, _ properties: StoredProperties) -> Fate {
         if let filter = pending.filter {
             let tag = properties.tag.map { String(decoding: properties.bytes($0), as: UTF8.self) }
-            if !filter.matches(tag: tag) { return skip(message, properties) }
+            if !filter.matches(tag: tag) { return .skip }
         }
-        if message.reconsumeTimes >= pending.attemptCountMax { return bury(message, properties) }
-        if sentCount == 0 { pending.call.send { ResponseEncoder.statusOnly(.ok, into: &$0) } }
-        sentCount += 1
-        send(message, properties, bytes)
+        return message.reconsumeTimes >= pending.attemptCountMax ? .bury : .send
     }
 
     // MARK: Messages that are not delivered
@@ -157,7 +181,7 @@ struct DeliveryWriter {
         service.remember(
             .init(
                 group: pending.group, topic: pending.topic.name, handle: String(decoding: handle, as: UTF8.self),
-                broker: pending.broker, untilMillis: nowMillis + answer.invisibleMillis),
+                broker: pending.broker, untilMillis: nowMillis &+ max(0, min(answer.invisibleMillis, Int64.max / 2))),
             of: client)
     }
 

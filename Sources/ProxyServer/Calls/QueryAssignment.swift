@@ -12,8 +12,10 @@ extension ProxyService {
         let queues = RouteQueues.assignments(topic.snapshot, isOrdered: group.consumeMessageOrderly)
         guard !queues.isEmpty else { throw ProxyError(.forbidden, "no readable queue") }
         let endpoints = advertisedEndpoints(request.endpoints, call)
+        let fitting = RouteQueues.fitting(
+            queues, bytesPerQueue: ResponseEncoder.bytesPerQueue(request.topic, endpoints))
         call.send {
-            ResponseEncoder.queryAssignment(topic: request.topic, endpoints: endpoints, queues: queues, into: &$0)
+            ResponseEncoder.queryAssignment(topic: request.topic, endpoints: endpoints, queues: fitting, into: &$0)
         }
         call.finish(.ok)
     }

@@ -12,8 +12,10 @@ extension ProxyService {
             throw ProxyError(.topicNotFound, "topic \(request.topic.name.string) has no queues")
         }
         let endpoints = advertisedEndpoints(request.endpoints, call)
+        let fitting = RouteQueues.fitting(
+            queues, bytesPerQueue: ResponseEncoder.bytesPerQueue(request.topic, endpoints))
         call.send {
-            ResponseEncoder.queryRoute(topic: request.topic, endpoints: endpoints, queues: queues, into: &$0)
+            ResponseEncoder.queryRoute(topic: request.topic, endpoints: endpoints, queues: fitting, into: &$0)
         }
         call.finish(.ok)
     }

@@ -161,6 +161,7 @@ extension ProxyService {
         var writer = DeliveryWriter(service: self, pending: pending, answer: answer)
         answer.bytes.withUnsafeReadableBytes { bytes in
             for message in answer.messages { writer.add(message, bytes) }
+            writer.takeBack(bytes)
         }
         if writer.sentCount == 0 {
             return fail(pending.call, ProxyError(.messageNotFound, "no match message"))

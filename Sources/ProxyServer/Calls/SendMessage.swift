@@ -97,6 +97,7 @@ extension ProxyService {
             properties.clear()
             PropertyComposer.write(
                 message, kind: kind, topic: topic.snapshot.name, remoteAddress: call.remoteAddress, into: &properties)
+            if properties.readableBytes > PropertyComposer.bytesMax { throw PropertyComposer.tooLong }
             BatchBody.append(body: message.body, properties: properties, to: &body)
         }
         let messageIDs = messages.map(\.messageID.string)
@@ -110,7 +111,7 @@ extension ProxyService {
                 backend.send(request) { [self] result in
                     let entries = messageIDs.enumerated().map { index, messageID in
                         var entry = entry(for: result, messageID, topic.snapshot)
-                        if case .success = result { entry.offset += Int64(index) }
+                        if case .success = result { entry.offset &+= Int64(index) }
                         return entry
                     }
                     answer(call, entries)
@@ -126,6 +127,7 @@ extension ProxyService {
         scratch.clear(minimumCapacity: 0)
         PropertyComposer.write(
             message, kind: kind, topic: topic.name, remoteAddress: call.remoteAddress, into: &scratch)
+        if scratch.readableBytes > PropertyComposer.bytesMax { return completion(.failure(PropertyComposer.tooLong)) }
         let born = message.bornTimestamp.millis ?? context.clock.wallMillis()
         scratch.withUnsafeReadableBytes { properties in
             backend.send(

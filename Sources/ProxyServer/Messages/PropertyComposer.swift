@@ -14,6 +14,13 @@ enum PropertyComposer {
         return .normal
     }
 
+    /// A stored message has 15 bits for the length of its properties.
+    static let bytesMax = Int(Int16.max)
+
+    /// The keys' separators and the system's own properties count too, which the limits of a message leave out.
+    static let tooLong = ProxyError(
+        .messagePropertiesTooLarge, "the stored form of all properties has more than \(bytesMax) bytes")
+
     /// Flags of the stored message.
     static func sysFlag(of message: MessageView, _ kind: TopicMessageType) -> MessageSysFlag {
         var flag: MessageSysFlag = []

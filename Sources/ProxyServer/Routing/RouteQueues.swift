@@ -45,6 +45,16 @@ package enum RouteQueues {
         return queues
     }
 
+    /// The queues that an answer has room for, when each takes `bytesPerQueue`: every queue repeats the client's own
+    /// endpoints, so a long request for a wide topic would have an answer beyond all bounds. What is left out changes
+    /// nothing, for the proxy picks the real queue; the brokers lose their last queues first.
+    package static func fitting(_ queues: [ProtoMessageQueue], bytesPerQueue: Int) -> [ProtoMessageQueue] {
+        let room = max(1, answerBytesMax / max(1, bytesPerQueue))
+        guard queues.count > room else { return queues }
+        return Array(queues.sorted { ($0.id, $0.brokerName) < ($1.id, $1.brokerName) }.prefix(room))
+    }
+
+    private static let answerBytesMax = 16 << 20
     private static let countMax: Int32 = 65_536
 
     private static func split(_ data: QueueRoute) -> [(ProtoPermission, Int32)] {

@@ -181,7 +181,7 @@ extension ProxyService {
     /// A stream carried settings; true when these are its first.
     func telemetryStarted(_ call: GRPCCall) -> Bool {
         let key = ObjectIdentifier(call)
-        guard let clientID = call.metadata("x-mq-client-id") else { return false }
+        guard !call.isClosed, let clientID = call.metadata("x-mq-client-id") else { return false }
         context.presence.note(clientID, nowMillis: context.clock.uptimeMillis())
         guard deliveries.streams[key] == nil else { return false }
         deliveries.streams[key] = (call, clientID)
@@ -199,7 +199,9 @@ extension ProxyService {
         guard let stream = deliveries.streams.removeValue(forKey: ObjectIdentifier(call)) else { return }
         var id = stream.clientID
         id.withUTF8 { bytes in
-            deliveries.find(UnsafeRawBufferPointer(bytes))?.telemetryCount -= 1
+            guard let client = deliveries.find(UnsafeRawBufferPointer(bytes)) else { return }
+            // The client may have been forgotten, and found again, since the stream began.
+            client.telemetryCount = max(0, client.telemetryCount - 1)
         }
     }
 
