@@ -63,7 +63,8 @@ package final class MessageStore: Sendable {
         }
         var recovery = Recovery(
             segments: segments, queues: queues, checkpoint: checkpoint, wasClean: wasClean,
-            checksBodies: configuration.checkCRCOnRecover, nowMillis: clock.nowMillis)
+            checksBodies: configuration.checkCRCOnRecover,
+            queuesAreMissing: !files.exists(configuration.queueDirectory), nowMillis: clock.nowMillis)
         try recovery.run()
         let newest = max(recovery.newestTimestampMillis, checkpoint.logTimestampMillis)
         log.start(at: recovery.report.logEnd, newestTimestampMillis: newest)
@@ -238,7 +239,7 @@ package final class MessageStore: Sendable {
     /// Appends the record at a log offset to `buffer`; false when there is none.
     package func readRecord(logOffset: Int64, size: Int32? = nil, into buffer: inout ByteBuffer) -> Bool {
         let end = log.state.withLock { configuration.flushMode == .synchronous ? $0.flushedOffset : $0.writeOffset }
-        guard logOffset >= 0, logOffset + 8 <= end, let segment = segments.segment(at: logOffset) else { return false }
+        guard logOffset >= 0, logOffset <= end - 8, let segment = segments.segment(at: logOffset) else { return false }
         return (try? segment.copyRecord(at: logOffset, expectedSize: size.map(Int.init), into: &buffer)) ?? false
     }
 
@@ -294,7 +295,24 @@ package final class MessageStore: Sendable {
     package var diskUsedPercent: Int? { (try? files.space(at: configuration.logDirectory))?.usedPercent }
 
     /// Removes the queues of a topic; its records stay in the log until they are old.
+    ///
+    /// Waits for the disk: when it returns, no later recovery takes these records for those of a new topic of that name.
     package func deleteTopic(_ topic: String) throws(StoreError) {
-        try queues.remove(topic: topic)
+        guard ConsumeQueueTable.isDirectoryName(topic) else {
+            throw StoreError(.illegalMessage, "no topic can have the name \(topic)")
+        }
+        // Under the append lock: what was appended to the old queues lies before `end`, what comes later behind it.
+        let (old, end) = log.state.withLock { state in (queues.detach(topic: topic), state.writeOffset) }
+        try queues.removeFiles(topic: topic)
+        let (dispatcher, housekeeper) = life.withLockedValue { ($0.dispatcher, $0.housekeeper) }
+        guard !old.isEmpty, let dispatcher, let housekeeper else { return }
+        guard dispatcher.waitUntilDispatched(end, timeoutMillis: Self.dispatchWaitMillis) else {
+            throw StoreError(
+                .busy, "topic \(topic) is deleted, but messages wait to be dispatched: repeat the deletion")
+        }
+        try housekeeper.saveCheckpoint()
     }
+
+    /// Longest wait for the dispatch of what a deleted topic has in the log.
+    private static let dispatchWaitMillis: Int64 = 10_000
 }

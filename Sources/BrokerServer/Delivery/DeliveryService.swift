@@ -175,6 +175,7 @@ package final class DeliveryService: Sendable {
 
     /// Sets a group's position on a queue: an administrator's reset, or the commit of a consumer that pulls.
     package func commitOffset(group: String, topic: String, queueID: Int32, offset: Int64) {
+        let offset = Self.bounded(offset)
         offsets.commit(group: group, topic: topic, queueID: queueID, offset: offset)
         guard queueID >= 0, let subscription = table.find(SubscriptionKey(group: group, topic: topic)) else { return }
         let now = dependencies.nowMillis()
@@ -201,6 +202,9 @@ package final class DeliveryService: Sendable {
     }
 
     // MARK: Helpers
+
+    /// An offset within what the journal can hold: one record that cannot be replayed would take others with it.
+    static func bounded(_ offset: Int64) -> Int64 { max(0, min(offset, Int64.max / 4)) }
 
     func nextReviveQueueID(isOrdered: Bool) -> Int32 {
         guard !isOrdered else { return ReceiptHandle.orderedReviveQueueId }

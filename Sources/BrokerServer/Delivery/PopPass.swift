@@ -93,7 +93,7 @@ struct PopPass {
     /// The committed offset, else by the rule for new groups: a queue that still has its first message is read whole.
     private func startOffset(_ queueID: Int32, _ bounds: (min: Int64, max: Int64)) -> Int64 {
         if let committed = service.offsets.offset(group: key.group, topic: key.topic, queueID: queueID) {
-            return max(0, committed)
+            return DeliveryService.bounded(committed)
         }
         switch waiter.request.start {
         case .earliest: return max(0, bounds.min)

@@ -12,6 +12,11 @@ extension RequestRouter {
         if broker.configuration.validateSystemTopicWhenUpdateTopic, broker.topics.isSystemTopic(name) {
             throw ServiceError(code: .invalidParameter, message: "The topic[\(name)] is conflict with system topic.")
         }
+        guard name.utf8.allSatisfy({ $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ".") && $0 > 0x20 }),
+            name != LedgerJournal.topic
+        else {
+            throw ServiceError(code: .invalidParameter, message: "The topic[\(name)] cannot be deleted.")
+        }
         broker.deleteTopic(name) { deleted in
             switch deleted {
             case .success: connection.respond(to: request, code: .success)

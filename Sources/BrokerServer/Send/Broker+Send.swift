@@ -38,7 +38,7 @@ extension Broker {
                 throw ServiceError(code: .invalidParameter, message: error.message)
             }
         }
-        if NameRules.isClosedToSend(request.topic) {
+        if NameRules.isClosedToSend(request.topic) || request.topic == LedgerJournal.topic {
             throw ServiceError(code: .noPermission, message: "Sending message to topic[\(request.topic)] is forbidden.")
         }
         guard request.body.readableBytes > 0 else {

@@ -65,6 +65,7 @@ final class CommitLog: Sendable {
         let receipt: AppendReceipt
         (receipt, isParked) = try state.withLock { state throws(StoreError) -> (AppendReceipt, (Bool, Bool)) in
             try checkWritable(&state)
+            if queue.isDetached { throw StoreError(.notWritable, "topic \(topic) was deleted meanwhile") }
             let segment = try room(for: total, &state)
             let receipt = try place(
                 &records, topic: topic, queue: queue, in: segment, nowMillis: max(nowMillis, 0), &state)

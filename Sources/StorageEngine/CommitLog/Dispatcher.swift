@@ -35,12 +35,21 @@ final class Dispatcher: Sendable {
                 try dispatch(batch)
             } catch {
                 progress.withLock { $0.failure = error }
+                progress.signal()
                 log.fence(StoreError(.fenced, "dispatch failed (\(error.message)): the broker takes no messages"))
                 return
             }
             var nap = timespec(tv_sec: 0, tv_nsec: Self.napNanos)
             nanosleep(&nap, nil)
         }
+    }
+
+    /// Waits until everything before a log offset is in the consume queues; false when that does not come to pass.
+    func waitUntilDispatched(_ offset: Int64, timeoutMillis: Int64) -> Bool {
+        progress.wait(timeoutMillis: timeoutMillis) { progress in
+            if progress.offset >= offset { return true }
+            return progress.failure == nil ? nil : false
+        } ?? false
     }
 
     /// What may be dispatched, waiting for it; nil at the end.
@@ -83,6 +92,7 @@ final class Dispatcher: Sendable {
                 progress.offset = last.end
                 progress.timestampMillis = last.message.storeTimestampMillis
             }
+            progress.signal()
         }
         if !messages.isEmpty { observer?(messages) }
     }

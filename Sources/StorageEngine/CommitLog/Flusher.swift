@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 /// Makes the log durable: group commit for SYNC_FLUSH, at intervals for ASYNC_FLUSH. Runs on one thread of its own.
 ///
 /// A failed fsync is final: the pages may be gone from the cache, so a later success would prove nothing. It fences the
@@ -11,12 +13,16 @@ final class Flusher: Sendable {
 
     private struct Waiting {
         var waiters: [Waiter] = []
+        /// The thread is gone: nobody else will complete a waiter.
+        var hasEnded = false
     }
 
     private let log: CommitLog
     private let isSynchronous: Bool
     private let intervalMillis: Int64
     private let waiting = Guarded(Waiting())
+    // One flush at a time: of two at once only one would see that a page was lost.
+    private let flushing = NIOLock()
 
     init(log: CommitLog, isSynchronous: Bool, intervalMillis: Int) {
         self.log = log
@@ -26,7 +32,11 @@ final class Flusher: Sendable {
 
     /// Completes when everything before `end` is durable.
     func wait(_ waiter: Waiter) {
-        waiting.withLock { $0.waiters.append(waiter) }
+        let hasEnded = waiting.withLock { waiting in
+            if !waiting.hasEnded { waiting.waiters.append(waiter) }
+            return waiting.hasEnded
+        }
+        if hasEnded { return complete([waiter], flush()) }
         let mustSignal = log.state.withLock { state in
             let parked = state.flusherIsParked
             state.flusherIsParked = false
@@ -45,11 +55,19 @@ final class Flusher: Sendable {
                 waiting.waiters = []
                 return taken
             }
-            let failure = flush()
-            for waiter in waiters {
-                waiter.completion(failure.map { .failed($0) } ?? .stored(waiter.receipt))
+            complete(waiters, flush())
+            guard isLast else { continue }
+            let hasEnded = waiting.withLock { waiting in
+                waiting.hasEnded = waiting.waiters.isEmpty
+                return waiting.hasEnded
             }
-            if isLast && waiting.withLock({ $0.waiters.isEmpty }) { return }
+            if hasEnded { return }
+        }
+    }
+
+    private func complete(_ waiters: [Waiter], _ failure: StoreError?) {
+        for waiter in waiters {
+            waiter.completion(failure.map { .failed($0) } ?? .stored(waiter.receipt))
         }
     }
 
@@ -69,6 +87,10 @@ final class Flusher: Sendable {
 
     /// Flushes to the end of the log as it is now.
     func flush() -> StoreError? {
+        flushing.withLock { flushAlone() }
+    }
+
+    private func flushAlone() -> StoreError? {
         let (start, end, refusal) = log.state.withLock { ($0.flushedOffset, $0.writeOffset, $0.refusal) }
         if let refusal { return refusal }
         if end <= start { return nil }

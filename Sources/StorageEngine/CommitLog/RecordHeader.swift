@@ -75,6 +75,9 @@ struct RecordHeader {
         }
     }
 
+    /// Whether its queue and offset can be; no checksum covers them, and files are named by them.
+    var hasPlace: Bool { queueId >= 0 && queueOffset >= 0 && queueOffset <= Int64.max / 64 }
+
     /// What dispatch announces for a record at the start of `bytes`.
     func dispatched(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> DispatchedMessage {
         DispatchedMessage(

@@ -9,10 +9,13 @@ final class ConsumeQueue: @unchecked Sendable {
     let queueId: Int32
     /// The queue offset of the next appended message. Under the commit log's append lock.
     var nextOffset: Int64 = 0
+    /// The topic was deleted: it takes no more messages. Under the commit log's append lock.
+    var isDetached = false
 
     private let files: any FileSystem
     private let directory: String
     private let fileBytes: Int
+    private let creating: NIOLock
     private let lock = NIOLock()
     private var minOffset: Int64 = 0
     private var maxOffset: Int64 = 0
@@ -21,8 +24,14 @@ final class ConsumeQueue: @unchecked Sendable {
     private var regions: [Int64: any MappedRegion] = [:]
     private var dirty: Set<Int64> = []
     private var lastUseMillis: Int64 = 0
+    private var isRemoved = false
+    /// A file was created: its name is not on disk yet.
+    private var hasNewFiles = false
 
-    init(topic: String, queueId: Int32, files: any FileSystem, directory: String, fileBytes: Int) {
+    init(
+        topic: String, queueId: Int32, files: any FileSystem, directory: String, fileBytes: Int, creating: NIOLock
+    ) {
+        self.creating = creating
         self.topic = topic
         self.queueId = queueId
         self.files = files
@@ -121,11 +130,15 @@ final class ConsumeQueue: @unchecked Sendable {
     /// Writes the unit of an offset; a gap before it is filled with units that are no messages. Not readable before
     /// `publish`.
     func write(_ unit: QueueUnit, at offset: Int64) throws(StoreError) {
+        try unlessRemoved { () throws(StoreError) in try place(unit, at: offset) }
+    }
+
+    private func place(_ unit: QueueUnit, at offset: Int64) throws(StoreError) {
         let number = offset / unitsPerFile
-        let region = try writableRegion(number: number)
+        guard let region = try writableRegion(number: number) else { return }
         let index = Int(offset % unitsPerFile)
         let end = lock.withLock { maxOffset }
-        if end < offset, numbers.map({ number == $0.lowerBound }) ?? true {
+        if end < offset {
             let start = max(end, number * unitsPerFile)
             for gap in start..<offset {
                 try store(.preFill, in: region, index: Int(gap % unitsPerFile))
@@ -177,12 +190,17 @@ final class ConsumeQueue: @unchecked Sendable {
         return try open(number, mode: .existing)
     }
 
-    private func writableRegion(number: Int64) throws(StoreError) -> any MappedRegion {
+    /// Nil when the queue is removed.
+    private func writableRegion(number: Int64) throws(StoreError) -> (any MappedRegion)? {
         if let region = try region(number: number) { return region }
+        creating.lock()
+        defer { creating.unlock() }
+        if lock.withLock({ isRemoved }) { return nil }
         try StoreError.wrap { () throws(FileSystemError) in try files.makeDirectories(directory) }
         let region = try open(number, mode: .create(size: fileBytes, reserve: false))
         lock.withLock {
             numbers = numbers.map { min($0.lowerBound, number)...max($0.upperBound, number) } ?? number...number
+            hasNewFiles = true
         }
         return region
     }
@@ -201,13 +219,33 @@ final class ConsumeQueue: @unchecked Sendable {
 
     /// Makes the written units durable.
     func synchronize() throws(StoreError) {
-        let work = lock.withLock {
-            let work = dirty.compactMap { regions[$0] }
-            dirty.removeAll()
-            return work
+        let (work, isNew) = lock.withLock {
+            defer {
+                dirty.removeAll()
+                hasNewFiles = false
+            }
+            return (dirty, hasNewFiles)
         }
-        for region in work {
-            try StoreError.wrap { () throws(FileSystemError) in try region.synchronize(from: 0, count: region.count) }
+        // A mapping may have been let go since the write: the file is what counts.
+        try unlessRemoved { () throws(StoreError) in
+            for number in work {
+                guard let region = try region(number: number) else { continue }
+                try StoreError.wrap { () throws(FileSystemError) in
+                    try region.synchronize(from: 0, count: region.count)
+                }
+            }
+            if isNew { try synchronizeDirectories() }
+        }
+    }
+
+    /// Makes the names of new files and of the directories above them durable.
+    private func synchronizeDirectories() throws(StoreError) {
+        var path = directory[...]
+        for _ in 0..<4 {
+            let name = String(path)
+            try StoreError.wrap { () throws(FileSystemError) in try files.synchronizeDirectory(name) }
+            guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return }
+            path = path[..<slash]
         }
     }
 
@@ -223,7 +261,11 @@ final class ConsumeQueue: @unchecked Sendable {
         var (low, offset) = bounds
         let written = offset
         low = max(low, 0)
-        while offset > low, let unit = try read(at: offset - 1), unit.isMessage, unit.logOffset >= end { offset -= 1 }
+        while offset > low, let unit = try read(at: offset - 1),
+            !unit.isWritten || (unit.isMessage && unit.logOffset >= end)
+        {
+            offset -= 1
+        }
         if offset == written { return }
         let empty = QueueUnit(logOffset: 0, recordSize: 0, tagsCode: 0)
         for index in offset..<written {
@@ -240,6 +282,10 @@ final class ConsumeQueue: @unchecked Sendable {
 
     /// Moves the first readable offset to the first record the log still has, and removes files wholly before it.
     func raiseMin(toLogOffset start: Int64) throws(StoreError) {
+        try unlessRemoved { () throws(StoreError) in try dropBefore(logOffset: start) }
+    }
+
+    private func dropBefore(logOffset start: Int64) throws(StoreError) {
         var (low, high) = bounds
         let end = high
         while low < high {
@@ -263,14 +309,38 @@ final class ConsumeQueue: @unchecked Sendable {
         }
     }
 
-    /// Removes all files; the queue is not used afterwards.
-    func remove() throws(StoreError) {
+    /// Lets go of all files, which are removed next; units still to come are dropped.
+    func forgetFiles() {
         lock.withLock {
+            isRemoved = true
             regions.removeAll()
             dirty.removeAll()
             numbers = nil
         }
-        try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(directory) }
+    }
+
+    /// Runs file operations; their failure means nothing when the files were removed with the topic meanwhile.
+    private func unlessRemoved(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+        do throws(StoreError) {
+            try body()
+        } catch {
+            guard lock.withLock({ isRemoved }) else { throw error }
+        }
+    }
+
+    /// Makes everything behind the last unit read as zeros: a power failure may have left units there that a later
+    /// search for the end would take for the queue's.
+    func eraseTail() throws(StoreError) {
+        let (end, held) = lock.withLock { (maxOffset, numbers) }
+        guard let held else { return }
+        for number in held where (number + 1) * unitsPerFile > end {
+            let index = Int(max(0, end - number * unitsPerFile))
+            try StoreError.wrap { () throws(FileSystemError) in
+                let file = try files.openFile(path(number), mode: .existing)
+                try file.zero(from: index * QueueUnit.size, count: fileBytes - index * QueueUnit.size)
+            }
+            lock.withLock { _ = dirty.insert(number) }
+        }
     }
 }
 

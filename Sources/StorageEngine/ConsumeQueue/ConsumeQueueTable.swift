@@ -7,6 +7,8 @@ final class ConsumeQueueTable: Sendable {
     private let fileBytes: Int
     private let batchRoot: String
     private let topics = NIOLockedValueBox<[String: [Int32: ConsumeQueue]]>([:])
+    // Held while queue files are created or a topic's are removed: a new topic of the same name has the same paths.
+    private let creating = NIOLock()
     private let batchTopics = NIOLockedValueBox<Set<String>>([])
 
     init(files: any FileSystem, root: String, batchRoot: String, fileBytes: Int) {
@@ -56,17 +58,33 @@ final class ConsumeQueueTable: Sendable {
         topics.withLockedValue { $0 = loaded }
     }
 
-    /// Forgets a topic and removes its files.
-    func remove(topic: String) throws(StoreError) {
+    /// Whether a topic of that name has a directory of its own; others would lead out of the root.
+    static func isDirectoryName(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && name != ".." && name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 != 0 }
+    }
+
+    /// Forgets a topic; its queues take no more messages. Under the commit log's append lock.
+    func detach(topic: String) -> [ConsumeQueue] {
         let queues = topics.withLockedValue { $0.removeValue(forKey: topic) } ?? [:]
-        for queue in queues.values { try queue.remove() }
+        for queue in queues.values {
+            queue.isDetached = true
+            queue.forgetFiles()
+        }
+        return Array(queues.values)
+    }
+
+    /// Removes the files of a detached topic, before any of a new one of that name are created.
+    func removeFiles(topic: String) throws(StoreError) {
+        creating.lock()
+        defer { creating.unlock() }
         try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(root + "/" + topic) }
     }
 
     private func make(topic: String, queueId: Int32) -> ConsumeQueue {
         ConsumeQueue(
-            topic: topic, queueId: queueId, files: files, directory: "\(root)/\(topic)/\(queueId)", fileBytes: fileBytes
-        )
+            topic: topic, queueId: queueId, files: files, directory: "\(root)/\(topic)/\(queueId)",
+            fileBytes: fileBytes,
+            creating: creating)
     }
 
     private func subdirectories(of path: String) throws(StoreError) -> [String] {

@@ -10,6 +10,8 @@ struct Recovery {
     let checkpoint: Checkpoint
     let wasClean: Bool
     let checksBodies: Bool
+    /// There is no directory of queues: they are built from the whole log. An empty one is left by deleted topics.
+    let queuesAreMissing: Bool
     let nowMillis: Int64
 
     private(set) var report = RecoveryReport()
@@ -18,13 +20,14 @@ struct Recovery {
 
     init(
         segments: LogSegments, queues: ConsumeQueueTable, checkpoint: Checkpoint, wasClean: Bool, checksBodies: Bool,
-        nowMillis: Int64
+        queuesAreMissing: Bool, nowMillis: Int64
     ) {
         self.segments = segments
         self.queues = queues
         self.checkpoint = checkpoint
         self.wasClean = wasClean
         self.checksBodies = checksBodies
+        self.queuesAreMissing = queuesAreMissing
         self.nowMillis = nowMillis
     }
 
@@ -32,7 +35,6 @@ struct Recovery {
     mutating func run() throws(StoreError) {
         report.wasClean = wasClean
         let minOffset = segments.minOffset
-        let queuesAreMissing = queues.all.isEmpty
         let start = queuesAreMissing ? minOffset : startOffset()
         report.scannedFrom = start
         let end = try scan(from: start)
@@ -40,6 +42,7 @@ struct Recovery {
         try cut(at: end)
         for queue in queues.all {
             try queue.truncate(toLogOffset: end)
+            if !wasClean { try queue.eraseTail() }
             try queue.raiseMin(toLogOffset: minOffset)
             queue.nextOffset = queue.bounds.max
             queue.closeIfIdle(before: Int64.max)
@@ -81,7 +84,11 @@ struct Recovery {
     }
 
     /// Reads records to the end; returns the log offset behind the last good one.
+    ///
+    /// Before the checkpoint's offset the log was once good on disk: what cannot be read there is damage to step over,
+    /// never the end, behind which everything is erased.
     private mutating func scan(from start: Int64) throws(StoreError) -> Int64 {
+        let goodEnd = checkpoint.recoverFrom.flatMap { isRecordStart($0) ? $0 : nil } ?? 0
         var offset = start
         var end = start
         while let segment = segments.segment(at: offset) {
@@ -90,7 +97,7 @@ struct Recovery {
             let checksBodies = checksBodies
             try withRecord(in: segment, at: offset) { bytes in
                 reading = RecordHeader.read(bytes, checksBody: checksBodies)
-                if case .record(let header) = reading, header.isQueued {
+                if case .record(let header) = reading, header.isQueued, header.hasPlace {
                     message = header.dispatched(bytes, at: offset)
                 }
             }
@@ -105,14 +112,24 @@ struct Recovery {
                 offset = segment.end
                 end = offset
             case .record(let header):  // another offset than its place: bytes of an older life of this file
-                guard try stepOver(offset, size: header.size, in: segment) else { return end }
-                offset += Int64(header.size)
+                if try stepOver(offset, size: header.size, in: segment) {
+                    offset += Int64(header.size)
+                } else if offset < goodEnd {
+                    offset = skip(from: offset, to: goodEnd, in: segment)
+                    end = offset
+                } else {
+                    return end
+                }
             case .invalid(let size):
-                guard let size, try stepOver(offset, size: size, in: segment) else {
+                if let size, try stepOver(offset, size: size, in: segment) {
+                    offset += Int64(size)
+                } else if offset < goodEnd {
+                    offset = skip(from: offset, to: goodEnd, in: segment)
+                    end = offset
+                } else {
                     report.tailWasCut = try !isZero(at: offset, in: segment)
                     return end
                 }
-                offset += Int64(size)
             }
         }
         return end
@@ -130,6 +147,12 @@ struct Recovery {
         }
         if isGood { report.damages.append(.init(file: segment.path, logOffset: offset)) }
         return isGood
+    }
+
+    /// Passes over damage of unknown length: to the next file, or to the offset that the checkpoint vouches for.
+    private mutating func skip(from offset: Int64, to goodEnd: Int64, in segment: LogSegment) -> Int64 {
+        report.damages.append(.init(file: segment.path, logOffset: offset))
+        return min(segment.end, goodEnd)
     }
 
     private func restore(_ message: DispatchedMessage) throws(StoreError) {

@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 /// Saves the checkpoint, deletes what is old, watches the disk and lets idle files go. Runs on one thread of its own.
 final class Housekeeper: Sendable {
     private struct State {
@@ -15,6 +17,8 @@ final class Housekeeper: Sendable {
     private let dispatcher: Dispatcher
     private let checkpointFile: CheckpointFile
     private let state: Guarded<State>
+    // One checkpoint at a time: an older one must not replace a newer one.
+    private let saving = NIOLock()
     private static let periodMillis: Int64 = 3_000
     private static let cleanPeriodMillis: Int64 = 10_000
     private static let deletedFilesMax = 10
@@ -67,6 +71,8 @@ final class Housekeeper: Sendable {
 
     /// Writes down how far log and queues are on disk, when that has moved.
     func saveCheckpoint() throws(StoreError) {
+        saving.lock()
+        defer { saving.unlock() }
         let (offset, timestampMillis) = dispatcher.progress.withLock { ($0.offset, $0.timestampMillis) }
         var checkpoint = state.withLock { $0.checkpoint }
         if checkpoint.recoverFrom == offset { return }

@@ -48,6 +48,22 @@ import Testing
         try next.ack(2, popped: batch.popMillis)
     }
 
+    @Test(arguments: [false, true])
+    func anAbsurdCommitSpoilsNoOtherState(eagerSnapshots: Bool) throws {
+        let world = try DeliveryWorld(
+            configuration: eagerSnapshots ? eager : DeliveryConfiguration(), queueCount: 2)
+        world.send(4)
+        _ = world.pop { $0.invisibleMillis = 60_000 }
+        world.service.commitOffset(group: "group", topic: "T", queueID: 1, offset: .max)
+        for offset: Int64 in 0..<4 { try world.ack(offset) }
+        world.service.flushJournal()
+        let next = try world.restarted()
+        next.advance(100_000)
+        #expect(next.pop() == nil)
+        next.send(1, queueID: 1)
+        #expect(next.pop()?.queueOffsets == [0])
+    }
+
     @Test func aKillBeforeAnyFlushForgetsNoMessage() throws {
         let world = try DeliveryWorld()
         world.send(4)

@@ -49,6 +49,13 @@ struct SendTests {
         try test.close()
     }
 
+    @Test("nobody writes into the journal of the ledgers")
+    func journalIsClosed() async throws {
+        let test = try TestBroker()
+        #expect(code(await test.send(test.request(LedgerJournal.topic))) == .noPermission)
+        try test.close()
+    }
+
     @Test("a message without unique key gets one")
     func uniqueKey() async throws {
         let test = try TestBroker()

@@ -75,6 +75,27 @@ import Testing
         try store.close()
     }
 
+    @Test func damageBeforeTheCheckpointIsNeverTakenForTheEnd() throws {
+        let fixture = StoreFixture()
+        var store = fixture.makeStore()
+        _ = try store.open()
+        for number in 0..<20 { _ = StoreFixture.append([StoreFixture.message("body \(number)")], to: store) }
+        let end = store.maxLogOffset
+        try store.close()
+        // The magic of the second record: nothing tells how long it is.
+        try Self.patch(fixture, at: end / 20 + 4, [0, 0, 0, 0])
+        try FileManager.default.removeItem(atPath: fixture.root + "/consumequeue")
+        store = fixture.makeStore()
+        let report = try store.open()
+        #expect(report.logEnd == end)
+        #expect(report.damages.count == 1)
+        var buffer = ByteBuffer()
+        #expect(store.readRecord(logOffset: 0, into: &buffer))
+        let next = try #require(StoreFixture.append([StoreFixture.message("next")], to: store).receipt)
+        #expect(next.logOffset == end)
+        try store.close()
+    }
+
     @Test func missingQueueUnitsAreWrittenAgain() throws {
         let (fixture, _) = try Self.killed(20)
         try FileManager.default.removeItem(atPath: fixture.root + "/consumequeue")
