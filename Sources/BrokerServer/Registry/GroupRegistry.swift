@@ -114,12 +114,23 @@ package final class GroupRegistry: Sendable {
         state.withLockedValue { $0.snapshot }
     }
 
+    /// The retry topic gets as many queues; more are a mistake.
+    private static let retryQueueCountMax: Int32 = 1_024
+
     /// Creates or changes a group as an administrator asks.
     package func update(_ group: SubscriptionGroupConfig, completion: @escaping Completion) {
         do {
             try NameRules.checkGroup(group.name)
         } catch {
             return completion(.failure(ServiceError(code: .invalidParameter, message: error.message)))
+        }
+        guard (0...Self.retryQueueCountMax).contains(group.retryQueueCount) else {
+            return completion(
+                .failure(
+                    ServiceError(
+                        code: .invalidParameter,
+                        message: "retryQueueNums \(group.retryQueueCount) is not between 0 and "
+                            + "\(Self.retryQueueCountMax)")))
         }
         change(completion) { groups in
             let isChanged = groups[group.name] != group

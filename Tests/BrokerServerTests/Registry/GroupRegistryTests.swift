@@ -47,6 +47,17 @@ struct GroupRegistryTests {
         #expect(error.code == .invalidParameter)
     }
 
+    @Test("a group cannot ask for a retry topic with any number of queues", arguments: [-1, 1_025, Int32.max])
+    func retryQueues(_ count: Int32) async throws {
+        var group = SubscriptionGroupConfig(name: "orders")
+        group.retryQueueCount = count
+        guard case .failure(let error) = await (try RegistryWorld().groups()).put(group) else {
+            Issue.record("accepted \(count) queues")
+            return
+        }
+        #expect(error.code == .invalidParameter)
+    }
+
     @Test("subscriptionGroup.json is Apache's byte for byte, up to the order of the groups")
     func goldenFile() throws {
         let golden = try Golden.bytes("config/subscriptionGroup.json")
