@@ -302,10 +302,13 @@ package final class MessageStore: Sendable {
             throw StoreError(.illegalMessage, "no topic can have the name \(topic)")
         }
         // Under the append lock: what was appended to the old queues lies before `end`, what comes later behind it.
-        let (old, end) = log.state.withLock { state in (queues.detach(topic: topic), state.writeOffset) }
+        let end = log.state.withLock { state in
+            queues.detach(topic: topic)
+            return state.writeOffset
+        }
         try queues.removeFiles(topic: topic)
         let (dispatcher, housekeeper) = life.withLockedValue { ($0.dispatcher, $0.housekeeper) }
-        guard !old.isEmpty, let dispatcher, let housekeeper else { return }
+        guard let dispatcher, let housekeeper else { return }
         guard dispatcher.waitUntilDispatched(end, timeoutMillis: Self.dispatchWaitMillis) else {
             throw StoreError(
                 .busy, "topic \(topic) is deleted, but messages wait to be dispatched: repeat the deletion")

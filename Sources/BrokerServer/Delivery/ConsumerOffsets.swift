@@ -25,6 +25,8 @@ package final class ConsumerOffsets: Sendable {
     private let file: RegistryFile
     private let nowMillis: @Sendable () -> Int64
     private let state: NIOLockedValueBox<State>
+    // One writer at a time: an older state must not replace a newer one.
+    private let saving = NIOLock()
 
     /// Loads the file.
     package init(
@@ -104,6 +106,8 @@ package final class ConsumerOffsets: Sendable {
 
     /// Writes the file when anything changed.
     package func save() throws(BrokerError) {
+        saving.lock()
+        defer { saving.unlock() }
         let changed = state.withLockedValue { state -> State? in
             guard state.isDirty else { return nil }
             state.isDirty = false

@@ -144,12 +144,14 @@ package final class DeliveryService: Sendable {
 
     // MARK: Deletion
 
-    /// Forgets all groups' state on a topic that was deleted.
+    /// Forgets all groups' state on a topic that was deleted. Like ``groupDeleted(_:)`` it waits for the journal: a start
+    /// after a crash must not apply the old state to the messages of a new topic of that name.
     package func topicDeleted(_ topic: String) {
         forget(
             table.subscriptions(topic: topic),
             error: ServiceError(code: .topicNotExist, message: "topic[\(topic)] is deleted"))
         offsets.remove(topic: topic)
+        journal.persistDeletion()
     }
 
     /// Forgets a group that was deleted.
@@ -158,6 +160,7 @@ package final class DeliveryService: Sendable {
             table.all.filter { $0.key.group == group },
             error: ServiceError(code: .subscriptionGroupNotExist, message: "subscription group [\(group)] is deleted"))
         offsets.remove(group: group)
+        journal.persistDeletion()
     }
 
     private func forget(_ subscriptions: [Subscription], error: ServiceError) {

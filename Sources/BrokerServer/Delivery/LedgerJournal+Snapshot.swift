@@ -55,6 +55,12 @@ extension LedgerJournal {
         if wantsOffsets { saveOffsets(nowMillis: now) }
     }
 
+    /// Writes down what was just forgotten, ledgers and committed offsets.
+    func persistDeletion() {
+        flush()
+        saveOffsets(nowMillis: nowMillis())
+    }
+
     private func saveOffsets(nowMillis: Int64) {
         output.withLockedValue { $0.offsetsSavedMillis = nowMillis }
         do {

@@ -64,13 +64,12 @@ final class ConsumeQueueTable: Sendable {
     }
 
     /// Forgets a topic; its queues take no more messages. Under the commit log's append lock.
-    func detach(topic: String) -> [ConsumeQueue] {
+    func detach(topic: String) {
         let queues = topics.withLockedValue { $0.removeValue(forKey: topic) } ?? [:]
         for queue in queues.values {
             queue.isDetached = true
             queue.forgetFiles()
         }
-        return Array(queues.values)
     }
 
     /// Removes the files of a detached topic, before any of a new one of that name are created.

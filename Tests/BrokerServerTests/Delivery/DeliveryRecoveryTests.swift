@@ -64,6 +64,20 @@ import Testing
         #expect(next.pop()?.queueOffsets == [0])
     }
 
+    @Test(arguments: [false, true])
+    func aKillAfterADeletionBringsNoLedgerBack(ofGroup: Bool) throws {
+        let world = try DeliveryWorld()
+        world.send(4)
+        _ = world.pop { $0.invisibleMillis = 60_000 }
+        for offset: Int64 in 0..<4 { try world.ack(offset) }
+        world.service.flushJournal()
+        try world.offsets.save()
+        if ofGroup { world.service.groupDeleted("group") } else { world.service.topicDeleted("T") }
+        // The next topic or group of that name begins with its first message.
+        let next = try world.restarted()
+        #expect(next.pop()?.queueOffsets == [0, 1, 2, 3])
+    }
+
     @Test func aKillBeforeAnyFlushForgetsNoMessage() throws {
         let world = try DeliveryWorld()
         world.send(4)
