@@ -20,6 +20,8 @@ package final class TopicRegistry: Sendable {
         package var traceTopic = "RMQ_SYS_TRACE_TOPIC"
         package var reviveQueueCount: Int32 = 8
         package var timerWheelEnable = true
+        /// Topics there may be, system topics included; more are refused as SYSTEM_BUSY.
+        package var topicsMax = 100_000
 
         /// Apache's defaults for a cluster and broker name.
         package init(clusterName: String = "DefaultCluster", brokerName: String) {
@@ -86,6 +88,8 @@ package final class TopicRegistry: Sendable {
     private let pending = NIOLockedValueBox(Pending())
     private let observer = NIOLockedValueBox<(@Sendable (Change) -> Void)?>(nil)
     private let reservedNames: Set<String>
+    /// Changes that may wait for the worker; more are refused as SYSTEM_BUSY.
+    private static let pendingMax = 10_000
 
     /// Loads `topics.json` and adds the system topics that are missing (in memory; the next change writes them).
     package init(
@@ -149,10 +153,18 @@ package final class TopicRegistry: Sendable {
     // MARK: Changes
 
     private func submit(_ mutation: Mutation, _ completion: @escaping Completion) {
-        let mustSchedule = pending.withLockedValue { pending in
+        let mustSchedule: Bool? = pending.withLockedValue { pending in
+            guard pending.changes.count < Self.pendingMax else { return nil }
             pending.changes.append((mutation, completion))
             defer { pending.isScheduled = true }
             return !pending.isScheduled
+        }
+        guard let mustSchedule else {
+            return completion(
+                .failure(
+                    ServiceError(
+                        code: .systemBusy, message: "\(Self.pendingMax) changes of topics wait already, try again later"
+                    )))
         }
         guard mustSchedule, !worker.submit({ [self] in applyPending() }) else { return }
         let refused = takePending()
@@ -238,6 +250,17 @@ package final class TopicRegistry: Sendable {
         case .put(let topic):
             if topics[topic.name] == topic { return (.none, .success(topic)) }
             wanted = topic
+        }
+        guard topics[wanted.name] != nil || topics.count < settings.topicsMax else {
+            return (
+                .none,
+                .failure(
+                    ServiceError(
+                        code: .systemBusy,
+                        message:
+                            "topic[\(wanted.name)] was not created: the broker has \(topics.count) topics, its maximum")
+                )
+            )
         }
         topics[wanted.name] = wanted
         return (.put(wanted), .success(wanted))

@@ -37,6 +37,22 @@ struct TopicRegistryTests {
         #expect(topics.snapshot.dataVersion.counter == 3)
     }
 
+    @Test("a full broker refuses new topics and still changes the ones it has")
+    func topicLimit() async throws {
+        var settings = TopicRegistry.Settings(brokerName: "broker-a")
+        settings.topicsMax = try RegistryWorld().topics(settings).snapshot.topics.count + 1
+        let topics = try RegistryWorld().topics(settings)
+        _ = try await topics.create(.init(topic: "last")).get()
+        guard case .failure(let error) = await topics.create(.init(topic: "more")) else {
+            Issue.record("a topic over the limit was created")
+            return
+        }
+        #expect(error.code == .systemBusy)
+        #expect(topics.topic("more") == nil)
+        let again = try await topics.create(.init(topic: "last")).get()
+        #expect(again.name == "last")
+    }
+
     @Test("a retry topic has one queue, whatever the default topic")
     func retryTopic() async throws {
         let topics = try RegistryWorld().topics()
