@@ -4,6 +4,8 @@ import threading
 import time
 
 from harness import sdk
+from harness.admin import Admin
+from harness.programs import Broker, NameServer, Proxy
 from harness.raw import NOT_FOUND, OK, RawClient, message
 from harness.waiting import eventually
 
@@ -119,6 +121,31 @@ def test_name_server_restart_is_survived(fresh_cluster):
                    "the broker registered again", seconds=45)
         client.send_ok(message(topic, b"with a new one"))
         assert len(client.receive_all(topic, group, 2)) == 2
+
+
+def test_either_of_two_name_servers_is_enough(tmp_path):
+    name_servers = [NameServer(tmp_path).start() for _ in range(2)]
+    both = ";".join(server.address for server in name_servers)
+    broker = Broker(tmp_path, both).start()
+    proxy = Proxy(tmp_path, both).start()
+    programs = [*name_servers, broker, proxy]
+    try:
+        admin = Admin(both)
+        for number, server in enumerate(name_servers):
+            # The one that runs alone must know the broker and a topic that is made meanwhile.
+            other = name_servers[1 - number]
+            other.kill()
+            topic = f"it-two-name-servers-{number}"
+            admin.run("updateTopic", "-c", "DefaultCluster", "-t", topic).expect_success()
+            with RawClient(proxy.endpoint) as client:
+                eventually(lambda: client.route_is_known(topic), f"routed by {server.address} alone")
+                client.send_ok(message(topic))
+            other.start()
+            eventually(lambda: "broker-a" in Admin(other.address).run("clusterList").output,
+                       "the broker registered again", seconds=45)
+    finally:
+        for program in reversed(programs):
+            program.stop()
 
 
 def test_sigterm_ends_calls_and_programs_cleanly(fresh_cluster):
