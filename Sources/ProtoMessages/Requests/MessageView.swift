@@ -27,7 +27,7 @@ package struct MessageView {
     package let topic: ResourceView
 
     /// More raw map entries than this are refused before anything is done per pair of them.
-    package static let propertyEntryCountMax = 512
+    package static let propertyEntryCountMax = 256
 
     init(_ pointer: UnsafePointer<CMessage>) throws(ProtoError) {
         message = pointer
