@@ -110,6 +110,7 @@ extension GRPCConnection: HTTP2SessionDelegate {
         guard isCompressed else { return loop.service.receive(message, on: call) }
         guard call.isGzip else { return fail(call, .internal, "compressed message without grpc-encoding") }
         let limit = loop.configuration.messageBytesMax
+        defer { loop.inflater.release() }
         do throws(Inflater.Failure) {
             loop.service.receive(try loop.inflater.inflate(message, bytesMax: limit), on: call)
         } catch {

@@ -17,9 +17,17 @@ struct Inflater: ~Copyable {
 
     init() {}
 
+    /// Memory held now.
+    var memoryBytes: Int { output.capacity }
+
+    /// Gives back what a large message took, once it has been handled.
+    mutating func release() {
+        output.clear(keptBytes: Inflater.keptBytes)
+    }
+
     /// The decompressed message, valid until the next call.
     mutating func inflate(_ input: UnsafeRawBufferPointer, bytesMax: Int) throws(Failure) -> UnsafeRawBufferPointer {
-        output.clear(keptBytes: Inflater.keptBytes)
+        release()
         var stream = z_stream()
         // 15 window bits, +16: gzip wrapper expected.
         guard rmq_inflate_init(&stream, 15 + 16) == Z_OK else { throw .corrupt }

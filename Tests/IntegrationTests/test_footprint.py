@@ -2,9 +2,10 @@
 
 import time
 
+import grpc
 import pytest
 from harness.programs import BINARIES
-from harness.raw import OK, RawClient, message
+from harness.raw import OK, RawClient, d, message, s
 from harness.waiting import eventually
 
 MEGABYTE = 1024 * 1024
@@ -45,6 +46,17 @@ def test_memory_after_work_is_given_back(fresh_cluster):
         limit = ANONYMOUS_BYTES_MAX[program.name]
         eventually(lambda: program.anonymous_bytes() <= limit,
                    f"{program.name} is below {limit // MEGABYTE} MB (first {program.anonymous_bytes() / MEGABYTE:.1f})")
+
+
+def test_memory_of_a_compressed_giant_is_given_back(fresh_local):
+    """A few hundred KB that inflate to 100 MB: refused as too large, and nothing of them stays."""
+    local = fresh_local()
+    request = s.SendMessageRequest(messages=[message(local.topic(), bytes(100 * MEGABYTE))])
+    with RawClient(local.endpoint) as client:
+        answer = client.stub.SendMessage(
+            request, metadata=client.metadata, timeout=60, compression=grpc.Compression.Gzip)
+        assert answer.status.code == d.Code.MESSAGE_BODY_TOO_LARGE
+        eventually(lambda: local.proxy.anonymous_bytes() <= ANONYMOUS_BYTES_MAX["mqproxy"], "the memory is given back")
 
 
 def test_idle_programs_rest(fresh_cluster):
