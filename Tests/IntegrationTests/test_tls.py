@@ -67,7 +67,7 @@ def test_sdk_over_tls(deployment, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", TLS_SDK_PROGRAM, os.path.dirname(__file__), deployment.endpoint, topic, group],
         env={**os.environ, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(roots)},
-        capture_output=True, text=True, timeout=90)
+        capture_output=True, text=True, timeout=150)
     assert "ok over TLS" in done.stdout, done.stdout + done.stderr
 
 

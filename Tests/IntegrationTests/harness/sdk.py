@@ -73,9 +73,12 @@ def message(topic: str, body: bytes, *, tag: str | None = None, keys=(), propert
     return result
 
 
-def receive(consumer: SimpleConsumer, count: int, *, seconds: float = 30, invisible_seconds: int = 30,
+def receive(consumer: SimpleConsumer, count: int, *, seconds: float = 90, invisible_seconds: int = 30,
             ack: bool = True) -> list[Message]:
-    """Polls until `count` messages came."""
+    """Polls until `count` messages came.
+
+    Each poll asks a broker by chance and may wait there for 5 s: the bound leaves room for many wrong guesses.
+    """
     found: list[Message] = []
     deadline = time.monotonic() + seconds
     while len(found) < count and time.monotonic() < deadline:
