@@ -7,6 +7,7 @@ import pytest
 from harness import sdk
 from harness.programs import ROOT
 from harness.raw import RawClient
+from harness.waiting import eventually
 
 PYTHON = ROOT / ".venvs" / "v4" / "bin" / "python"
 SCRIPT = Path(__file__).with_name("legacy_producer.py")
@@ -51,10 +52,11 @@ def test_batch(deployment):
 def test_ordered_send_picks_one_queue(deployment):
     topic = deployment.topic()
     run_producer(deployment.namesrv, topic, "ordered", "10")
-    assert deployment.admin.stored_count(topic) == 10
+    eventually(lambda: deployment.admin.stored_count(topic) == 10, "all are in the consume queues")
 
 
 def test_topic_is_created_by_the_first_send(deployment):
     topic = deployment.name()
     run_producer(deployment.namesrv, topic, "single", "3")
-    assert deployment.admin.stored_count(topic) == 3
+    # The files of a new queue are made durable before its first message can be read.
+    eventually(lambda: deployment.admin.stored_count(topic) == 3, "all are in the consume queues")
