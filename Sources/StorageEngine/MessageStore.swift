@@ -5,7 +5,7 @@ import NIOCore
 /// The storage engine: a commit log that is the only truth, and consume queues derived from it, in Apache's files.
 ///
 /// `append` may be called from any thread and never waits for the disk; three threads of the store's own flush,
-/// dispatch and keep house. Nothing is readable before its durability point.
+/// dispatch and keep house, or its owner does by calling the steps. Nothing is readable before its durability point.
 package final class MessageStore: Sendable {
     private let configuration: StoreConfiguration
     private let files: any FileSystem
@@ -21,9 +21,8 @@ package final class MessageStore: Sendable {
         var dispatcher: Dispatcher?
         var housekeeper: Housekeeper?
         var lock: (any FileLock)?
-        var flushThread: WorkerThread?
-        var dispatchThread: WorkerThread?
-        var houseThread: WorkerThread?
+        /// Flush, dispatch and housekeeping, when they have threads.
+        var threads: StoreThreads?
     }
 
     /// A store that is not open yet.
@@ -49,8 +48,8 @@ package final class MessageStore: Sendable {
 
     // MARK: Opening and closing
 
-    /// Takes the directory, recovers it and starts the threads.
-    package func open() throws(StoreError) -> RecoveryReport {
+    /// Takes the directory, recovers it and starts the threads, if it is to have some.
+    package func open(driving: StoreDriving = .threads) throws(StoreError) -> RecoveryReport {
         let root = configuration.rootPath
         try StoreError.wrap { () throws(FileSystemError) in try files.makeDirectories(root) }
         let lock = try takeLock(root + "/lock")
@@ -70,7 +69,7 @@ package final class MessageStore: Sendable {
         log.start(at: recovery.report.logEnd, newestTimestampMillis: newest)
         try start(
             lock: lock, checkpointFile: checkpointFile, checkpoint: checkpoint, logEnd: recovery.report.logEnd,
-            newestTimestampMillis: newest)
+            newestTimestampMillis: newest, driving: driving)
         return recovery.report
     }
 
@@ -88,7 +87,7 @@ package final class MessageStore: Sendable {
 
     private func start(
         lock: any FileLock, checkpointFile: CheckpointFile, checkpoint: Checkpoint, logEnd: Int64,
-        newestTimestampMillis: Int64
+        newestTimestampMillis: Int64, driving: StoreDriving
     ) throws(StoreError) {
         try StoreError.wrap { () throws(FileSystemError) in
             _ = try files.openFile(configuration.rootPath + "/abort", mode: .create(size: 0, reserve: false))
@@ -105,22 +104,14 @@ package final class MessageStore: Sendable {
             configuration: configuration, files: files, clock: clock, log: log, queues: queues, flusher: flusher,
             dispatcher: dispatcher, checkpointFile: checkpointFile, checkpoint: checkpoint)
         try housekeeper.checkDisk()
-        let flusher = flusher
-        let threads = (
-            WorkerThread(name: "store-flush") { flusher.run() },
-            WorkerThread(name: "store-dispatch") { dispatcher.run() },
-            WorkerThread(name: "store-house") { housekeeper.run() }
-        )
-        guard let flushThread = threads.0, let dispatchThread = threads.1, let houseThread = threads.2 else {
-            throw StoreError(.io, "the system has no thread for the store")
-        }
+        let threads =
+            driving == .threads
+            ? try StoreThreads(flusher: flusher, dispatcher: dispatcher, housekeeper: housekeeper) : nil
         life.withLockedValue { life in
             life.lock = lock
             life.dispatcher = dispatcher
             life.housekeeper = housekeeper
-            life.flushThread = flushThread
-            life.dispatchThread = dispatchThread
-            life.houseThread = houseThread
+            life.threads = threads
         }
     }
 
@@ -134,11 +125,12 @@ package final class MessageStore: Sendable {
         guard let housekeeper = life.housekeeper, let dispatcher = life.dispatcher else { return }
         log.state.withLock { $0.isClosed = true }
         log.state.signal()
-        life.flushThread?.join()
-        log.state.signal()
-        life.dispatchThread?.join()
-        housekeeper.stop()
-        life.houseThread?.join()
+        if let threads = life.threads {
+            threads.join(log: log, housekeeper: housekeeper)
+        } else {
+            flusher.step()
+            while dispatcher.step() {}
+        }
         if let failure = log.state.withLock({ $0.refusal }) ?? dispatcher.progress.withLock({ $0.failure }) {
             throw failure
         }
@@ -149,6 +141,24 @@ package final class MessageStore: Sendable {
         }
         withExtendedLifetime(life.lock) {}
     }
+
+    // MARK: Steps, for a store without threads
+
+    /// Flushes what is appended now and completes who waits for it: the turn of the flush thread.
+    package func flushStep() { flusher.step() }
+
+    /// Puts what is past its durability point into the queues and tells the observer: the turn of the dispatch thread.
+    /// False when there was nothing to do or dispatch has failed.
+    @discardableResult
+    package func dispatchStep() -> Bool { life.withLockedValue { $0.dispatcher }?.step() ?? false }
+
+    /// Saves the checkpoint, looks at the disk and deletes what is old: the turn of the housekeeping thread, each few
+    /// seconds. False when that failed, which fences the store.
+    @discardableResult
+    package func housekeepingStep() -> Bool { life.withLockedValue { $0.housekeeper }?.step() ?? false }
+
+    /// Answers sends that wait for the disk without asking it: the mistake that the simulator must catch.
+    package func acknowledgeUnflushed() { flusher.completeUnflushed() }
 
     // MARK: Appending
 
@@ -307,8 +317,14 @@ package final class MessageStore: Sendable {
             return state.writeOffset
         }
         try queues.removeFiles(topic: topic)
-        let (dispatcher, housekeeper) = life.withLockedValue { ($0.dispatcher, $0.housekeeper) }
+        let (dispatcher, housekeeper, hasThreads) = life.withLockedValue { life in
+            (life.dispatcher, life.housekeeper, life.threads != nil)
+        }
         guard let dispatcher, let housekeeper else { return }
+        if !hasThreads {
+            flusher.step()
+            while dispatcher.step() {}
+        }
         guard dispatcher.waitUntilDispatched(end, timeoutMillis: Self.dispatchWaitMillis) else {
             throw StoreError(
                 .busy, "topic \(topic) is deleted, but messages wait to be dispatched: repeat the deletion")

@@ -31,16 +31,30 @@ final class Dispatcher: Sendable {
     /// Until the log is closed and everything that may be dispatched is.
     func run() {
         while let batch = nextBatch() {
-            do {
-                try dispatch(batch)
-            } catch {
-                progress.withLock { $0.failure = error }
-                progress.signal()
-                log.fence(StoreError(.fenced, "dispatch failed (\(error.message)): the broker takes no messages"))
-                return
-            }
+            guard carryOut(batch) else { return }
             var nap = timespec(tv_sec: 0, tv_nsec: Self.napNanos)
             nanosleep(&nap, nil)
+        }
+    }
+
+    /// Dispatches what may be dispatched by now; false when there is nothing, or when dispatch has failed for good.
+    func step() -> Bool {
+        guard progress.withLock({ $0.failure == nil }), let batch = log.state.withLock({ takeReady(&$0) }) else {
+            return false
+        }
+        return carryOut(batch)
+    }
+
+    /// Dispatches; a failure ends it for good and fences the log.
+    private func carryOut(_ batch: [CommitLog.Pending]) -> Bool {
+        do {
+            try dispatch(batch)
+            return true
+        } catch {
+            progress.withLock { $0.failure = error }
+            progress.signal()
+            log.fence(StoreError(.fenced, "dispatch failed (\(error.message)): the broker takes no messages"))
+            return false
         }
     }
 
@@ -54,24 +68,28 @@ final class Dispatcher: Sendable {
 
     /// What may be dispatched, waiting for it; nil at the end.
     private func nextBatch() -> [CommitLog.Pending]? {
-        log.state.wait { [isSynchronous] state -> [CommitLog.Pending]?? in
-            let limit = isSynchronous ? state.flushedOffset : state.writeOffset
-            if let last = state.pending.last, last.end <= limit {
-                let batch = state.pending
-                state.pending = []
-                state.pending.reserveCapacity(min(batch.count, 1024))
-                return batch
-            }
-            if let first = state.pending.first, first.end <= limit {
-                let count = state.pending.firstIndex { $0.end > limit } ?? state.pending.count
-                let batch = Array(state.pending[..<count])
-                state.pending.removeFirst(count)
-                return batch
-            }
+        log.state.wait { state -> [CommitLog.Pending]?? in
+            if let batch = takeReady(&state) { return batch }
             if state.isClosed { return .some(nil) }
             state.dispatcherIsParked = true
             return nil
         } ?? nil
+    }
+
+    /// Takes what is past its durability point; nil when nothing is. Under the log's lock.
+    private func takeReady(_ state: inout CommitLog.State) -> [CommitLog.Pending]? {
+        let limit = isSynchronous ? state.flushedOffset : state.writeOffset
+        if let last = state.pending.last, last.end <= limit {
+            let batch = state.pending
+            state.pending = []
+            state.pending.reserveCapacity(min(batch.count, 1024))
+            return batch
+        }
+        guard let first = state.pending.first, first.end <= limit else { return nil }
+        let count = state.pending.firstIndex { $0.end > limit } ?? state.pending.count
+        let batch = Array(state.pending[..<count])
+        state.pending.removeFirst(count)
+        return batch
     }
 
     private func dispatch(_ batch: [CommitLog.Pending]) throws(StoreError) {

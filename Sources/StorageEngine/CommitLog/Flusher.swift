@@ -49,19 +49,33 @@ final class Flusher: Sendable {
     func run() {
         while true {
             let isLast = waitForWork()
-            // Taken before the target is read: all of them are covered by it.
-            let waiters = waiting.withLock { waiting in
-                let taken = waiting.waiters
-                waiting.waiters = []
-                return taken
-            }
-            complete(waiters, flush())
+            step()
             guard isLast else { continue }
             let hasEnded = waiting.withLock { waiting in
                 waiting.hasEnded = waiting.waiters.isEmpty
                 return waiting.hasEnded
             }
             if hasEnded { return }
+        }
+    }
+
+    /// Flushes what is in the log now and completes who waits for it.
+    func step() {
+        // Taken before the target is read: all of them are covered by it.
+        let waiters = takeWaiters()
+        complete(waiters, flush())
+    }
+
+    /// What a broken flusher would do, for the simulator to catch: completes who waits without a flush.
+    func completeUnflushed() {
+        complete(takeWaiters(), nil)
+    }
+
+    private func takeWaiters() -> [Waiter] {
+        waiting.withLock { waiting in
+            let taken = waiting.waiters
+            waiting.waiters = []
+            return taken
         }
     }
 

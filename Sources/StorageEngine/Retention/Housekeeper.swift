@@ -42,13 +42,19 @@ final class Housekeeper: Sendable {
     /// Until `stop`.
     func run() {
         while state.wait(timeoutMillis: Self.periodMillis, until: { $0.isStopped ? true : nil }) == nil {
-            do throws(StoreError) {
-                try pass()
-            } catch {
-                log.fence(
-                    StoreError(.fenced, "keeping the store failed (\(error.message)): the broker takes no messages"))
-                return
-            }
+            guard step() else { return }
+        }
+    }
+
+    /// One round; false when it failed, which fences the log.
+    func step() -> Bool {
+        do throws(StoreError) {
+            try pass()
+            return true
+        } catch {
+            log.fence(
+                StoreError(.fenced, "keeping the store failed (\(error.message)): the broker takes no messages"))
+            return false
         }
     }
 

@@ -1,0 +1,37 @@
+/// Who makes a store flush, dispatch and keep house.
+package enum StoreDriving: Sendable {
+    /// Threads of its own.
+    case threads
+    /// Whoever opened it, by calling the steps: the same calls in the same order have the same effect.
+    case steps
+}
+
+/// The threads of an open store; each only repeats the steps of its part.
+final class StoreThreads: Sendable {
+    private let flush: WorkerThread
+    private let dispatch: WorkerThread
+    private let house: WorkerThread
+
+    init(flusher: Flusher, dispatcher: Dispatcher, housekeeper: Housekeeper) throws(StoreError) {
+        let threads = (
+            WorkerThread(name: "store-flush") { flusher.run() },
+            WorkerThread(name: "store-dispatch") { dispatcher.run() },
+            WorkerThread(name: "store-house") { housekeeper.run() }
+        )
+        guard let flush = threads.0, let dispatch = threads.1, let house = threads.2 else {
+            throw StoreError(.io, "the system has no thread for the store")
+        }
+        self.flush = flush
+        self.dispatch = dispatch
+        self.house = house
+    }
+
+    /// Waits for their ends; the log is closed. What the last flush made durable is still dispatched.
+    func join(log: CommitLog, housekeeper: Housekeeper) {
+        flush.join()
+        log.state.signal()
+        dispatch.join()
+        housekeeper.stop()
+        house.join()
+    }
+}

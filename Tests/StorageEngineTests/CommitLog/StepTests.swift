@@ -1,0 +1,43 @@
+import MessageModel
+import NIOConcurrencyHelpers
+import NIOCore
+import Testing
+
+@testable import StorageEngine
+
+/// A store that has no threads: nothing happens but by a step.
+@Suite struct StepTests {
+    @Test func aSyncSendIsAnsweredByTheFlushAndReadableAfterDispatch() throws {
+        let fixture = StoreFixture()
+        fixture.configuration.flushMode = .synchronous
+        let store = fixture.makeStore()
+        _ = try store.open(driving: .steps)
+        let outcome = NIOLockedValueBox<AppendOutcome?>(nil)
+        store.append(StoreFixture.message("one")) { answer in outcome.withLockedValue { $0 = answer } }
+        #expect(!store.dispatchStep())
+        #expect(outcome.withLockedValue { $0?.receipt } == nil)
+        store.flushStep()
+        #expect(outcome.withLockedValue { $0?.receipt?.queueOffset } == 0)
+        #expect(store.maxOffset(topic: "T", queueId: 0) == 0)
+        #expect(store.dispatchStep())
+        #expect(store.maxOffset(topic: "T", queueId: 0) == 1)
+        #expect(!store.dispatchStep())
+        #expect(store.housekeepingStep())
+        try store.close()
+    }
+
+    @Test func closingFlushesAndDispatchesWhatIsLeft() throws {
+        let fixture = StoreFixture()
+        let store = fixture.makeStore()
+        _ = try store.open(driving: .steps)
+        store.append(StoreFixture.message("one")) { _ in }
+        try store.close()
+        let again = fixture.makeStore()
+        let report = try again.open(driving: .steps)
+        #expect(report.wasClean)
+        #expect(again.maxOffset(topic: "T", queueId: 0) == 1)
+        try again.deleteTopic("T")
+        #expect(again.maxOffset(topic: "T", queueId: 0) == 0)
+        try again.close()
+    }
+}
