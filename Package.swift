@@ -128,10 +128,14 @@ let package = Package(
         .target(
             name: "GRPCTestClient", dependencies: ["CNghttp2", nioCore, nioPosix, nioSSL, nioConcurrency],
             path: "Tests/Support/GRPCTestClient", swiftSettings: settings),
+        .target(
+            name: "InMemoryFileSystem", dependencies: ["StorageEngine", nioConcurrency],
+            path: "Tests/Support/InMemoryFileSystem", swiftSettings: settings),
         tests("MessageModelTests", ["MessageModel"], resources: [.copy("Golden")]),
         tests("DeliveryEngineTests", ["DeliveryEngine", "MessageModel"]),
         tests(
-            "StorageEngineTests", ["StorageEngine", "CStorageSupport", "MessageModel", nioCore],
+            "StorageEngineTests",
+            ["StorageEngine", "CStorageSupport", "MessageModel", "InMemoryFileSystem", nioCore, nioConcurrency],
             resources: [.copy("Golden")]),
         tests(
             "RemotingCodecTests", ["RemotingCodec", "MessageModel", nioCore], resources: [.copy("Golden")]),

@@ -1,8 +1,4 @@
-#if canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
+import StorageEngine
 
 /// The `config` directory on disk.
 ///
@@ -13,89 +9,83 @@ package struct RegistryDirectory: RegistryStorage {
     package static let fileBytesMax = 256 << 20
 
     private let path: String
+    private let files: any FileSystem
 
     /// Uses a directory, made when missing.
-    package init(path: String) throws(BrokerError) {
+    package init(path: String, files: any FileSystem = LinuxFileSystem()) throws(BrokerError) {
         self.path = path
-        var partial = path.hasPrefix("/") ? "/" : ""
-        for part in path.split(separator: "/") {
-            partial += (partial.isEmpty || partial == "/" ? "" : "/") + part
-            guard mkdir(partial, 0o755) == 0 || errno == EEXIST else {
-                throw Self.failure("cannot make the directory \(partial)")
-            }
+        self.files = files
+        try Self.wrap("cannot make the directory \(path)") { () throws(FileSystemError) in
+            try files.makeDirectories(path)
         }
     }
 
     /// The content of a file; nil when there is none.
     package func read(_ name: String) throws(BrokerError) -> [UInt8]? {
-        let file = "\(path)/\(name)"
-        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
-        if descriptor < 0 {
-            if errno == ENOENT { return nil }
-            throw Self.failure("cannot open \(file)")
-        }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw Self.failure("cannot read \(file)") }
-        let size = Int(status.st_size)
-        guard size <= Self.fileBytesMax else {
-            throw BrokerError(.registryFile, "\(file) is longer than \(Self.fileBytesMax) bytes")
-        }
-        var bytes = [UInt8](repeating: 0, count: size)
-        var filled = 0
-        while filled < size {
+        let path = "\(path)/\(name)"
+        return try Self.wrap("cannot read \(path)") { () throws(FileSystemError) -> [UInt8]? in
+            guard files.exists(path) else { return nil }
+            let file = try files.openFile(path, mode: .existing)
+            let size = try file.size()
+            guard size <= Self.fileBytesMax else {
+                throw FileSystemError(
+                    kind: .other, operation: "longer than \(Self.fileBytesMax) bytes: read", path: path)
+            }
+            var bytes = [UInt8](repeating: 0, count: size)
+            var failure: FileSystemError?
             let count = bytes.withUnsafeMutableBytes { buffer in
-                pread(descriptor, buffer.baseAddress?.advanced(by: filled), size - filled, off_t(filled))
+                do throws(FileSystemError) {
+                    return try file.read(into: buffer, at: 0)
+                } catch {
+                    failure = error
+                    return 0
+                }
             }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw Self.failure("cannot read \(file)")
-            }
-            if count == 0 { break }
-            filled += count
+            if let failure { throw failure }
+            bytes.removeLast(size - count)
+            return bytes
         }
-        bytes.removeLast(size - filled)
-        return bytes
     }
 
     /// Puts new content in the place of a file, durably; the content before stays as `NAME.bak`.
     package func replace(_ name: String, with bytes: [UInt8]) throws(BrokerError) {
-        let file = "\(path)/\(name)"
-        let fresh = file + ".tmp"
-        let backup = file + ".bak"
-        try write(bytes, to: fresh)
-        unlink(backup)
-        guard link(file, backup) == 0 || errno == ENOENT else { throw Self.failure("cannot keep \(backup)") }
-        guard rename(fresh, file) == 0 else { throw Self.failure("cannot rename \(fresh)") }
-        try flushDirectory()
-    }
-
-    private func write(_ bytes: [UInt8], to file: String) throws(BrokerError) {
-        let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw Self.failure("cannot create \(file)") }
-        defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
-                pwrite(descriptor, buffer.baseAddress?.advanced(by: written), bytes.count - written, off_t(written))
+        let path = "\(path)/\(name)"
+        let fresh = path + ".tmp"
+        let backup = path + ".bak"
+        try Self.wrap("cannot write \(path)") { () throws(FileSystemError) in
+            try write(bytes, to: fresh)
+            if files.exists(path) {
+                if files.exists(backup) { try files.remove(backup) }
+                try files.link(path, to: backup)
             }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw Self.failure("cannot write \(file)")
-            }
-            written += count
+            try files.rename(fresh, to: path)
+            try files.synchronizeDirectory(self.path)
         }
-        guard fsync(descriptor) == 0 else { throw Self.failure("cannot flush \(file)") }
     }
 
-    private func flushDirectory() throws(BrokerError) {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Self.failure("cannot open \(path)") }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw Self.failure("cannot flush \(path)") }
+    private func write(_ bytes: [UInt8], to path: String) throws(FileSystemError) {
+        let file = try files.openFile(path, mode: .create(size: 0, reserve: false))
+        // One that a crash left behind may be longer.
+        try file.truncate(to: 0)
+        let failure = bytes.withUnsafeBytes { buffer -> FileSystemError? in
+            do throws(FileSystemError) {
+                try file.write(buffer, at: 0)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+        try file.synchronize()
     }
 
-    private static func failure(_ what: String) -> BrokerError {
-        BrokerError(.registryFile, "\(what): \(String(cString: strerror(errno)))")
+    private static func wrap<Result>(
+        _ what: String, _ body: () throws(FileSystemError) -> Result
+    ) throws(BrokerError) -> Result {
+        do throws(FileSystemError) {
+            return try body()
+        } catch {
+            throw BrokerError(.registryFile, "\(what): \(error)")
+        }
     }
 }

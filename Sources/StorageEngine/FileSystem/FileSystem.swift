@@ -93,6 +93,8 @@ package protocol FileSystem: Sendable {
     func removeTree(_ path: String) throws(FileSystemError)
     /// Replaces `target` by `source` atomically.
     func rename(_ source: String, to target: String) throws(FileSystemError)
+    /// Gives a file a second name, which must be free.
+    func link(_ source: String, to target: String) throws(FileSystemError)
     /// Makes creations, removals and renames in a directory durable.
     func synchronizeDirectory(_ path: String) throws(FileSystemError)
     /// Locks a file against other processes; `locked` when another holder exists. Released when the value is dropped.

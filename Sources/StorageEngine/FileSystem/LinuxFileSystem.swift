@@ -94,6 +94,11 @@ package struct LinuxFileSystem: FileSystem {
         if Glibc.rename(source, target) != 0 { throw .last("rename", source) }
     }
 
+    /// `link`, on one partition.
+    package func link(_ source: String, to target: String) throws(FileSystemError) {
+        if Glibc.link(source, target) != 0 { throw .last("link", source) }
+    }
+
     /// `fsync` of the directory.
     package func synchronizeDirectory(_ path: String) throws(FileSystemError) {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -20,6 +20,7 @@ final class FailingFileSystem: FileSystem {
     func remove(_ path: String) throws(FileSystemError) { try real.remove(path) }
     func removeTree(_ path: String) throws(FileSystemError) { try real.removeTree(path) }
     func rename(_ source: String, to target: String) throws(FileSystemError) { try real.rename(source, to: target) }
+    func link(_ source: String, to target: String) throws(FileSystemError) { try real.link(source, to: target) }
     func synchronizeDirectory(_ path: String) throws(FileSystemError) { try real.synchronizeDirectory(path) }
     func lock(_ path: String) throws(FileSystemError) -> any FileLock { try real.lock(path) }
 
