@@ -18,6 +18,7 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A library target: one responsibility, the arrows of `docs/architecture.md`.
@@ -43,6 +44,7 @@ let package = Package(
         .executable(name: "mqproxy", targets: ["mqproxy"]),
         .executable(name: "mqadmin", targets: ["mqadmin"]),
         .executable(name: "mqdemo", targets: ["mqdemo"]),
+        .executable(name: "mqbench", targets: ["mqbench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -51,6 +53,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // C
@@ -70,6 +73,7 @@ let package = Package(
 
         // Edges
         library("GRPCServer", ["HTTP2Session", "CZlib", nioCore, nioPosix, nioSSL, nioConcurrency, logging]),
+        library("GRPCClient", ["CNghttp2", nioCore, nioPosix, nioSSL]),
         library(
             "RemotingTransport", ["MessageModel", "RemotingCodec", nioCore, nioPosix, nioSSL, nioConcurrency, logging]),
         library("ServerSupport", ["MessageModel", nioCore, nioSSL, nioConcurrency, logging, x509, crypto]),
@@ -99,6 +103,14 @@ let package = Package(
                 nioConcurrency, logging,
             ]),
 
+        library(
+            "BenchmarkLoad",
+            [
+                "MessageModel", "ProtoMessages", "RemotingCodec", "RemotingTransport", "GRPCClient", "AdminClient",
+                nioCore,
+                nioSSL, logging, histogram,
+            ]),
+
         // Programs
         program(
             "mqnamesrv",
@@ -123,6 +135,7 @@ let package = Package(
             "mqadmin",
             ["AdminClient", "RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, logging]),
         program("mqdemo", ["CNghttp2"]),
+        program("mqbench", ["BenchmarkLoad", "MessageModel", nioPosix, logging, argumentParser]),
 
         // Tests
         .target(
@@ -182,6 +195,7 @@ let package = Package(
                 "AdminClient", "NameServer", "RemotingCodec", "RemotingTransport", "ServerSupport", "MessageModel",
                 nioCore, nioPosix, nioConcurrency, logging,
             ]),
+        tests("BenchmarkLoadTests", ["BenchmarkLoad", nioCore]),
         tests("TidyTests", []),
     ]
 )

@@ -17,7 +17,7 @@ from harness.programs import BINARIES  # noqa: E402
 
 
 def pytest_sessionstart(session):
-    missing = [n for n in ("mqnamesrv", "mqbroker", "mqproxy", "mqadmin", "mqdemo") if not (BINARIES / n).exists()]
+    missing = [n for n in ("mqnamesrv", "mqbroker", "mqproxy", "mqadmin", "mqdemo", "mqbench") if not (BINARIES / n).exists()]
     if missing:
         pytest.exit(f"build the programs first (swift build -c release): {BINARIES} lacks {missing}", returncode=2)
 

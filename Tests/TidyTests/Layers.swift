@@ -5,16 +5,16 @@ enum Layers {
         ["CNghttp2", "CProtobufC", "CRocketMQProtos", "CStorageSupport", "CZlib"],
         ["MessageModel"],
         ["HTTP2Session", "RemotingCodec", "ProtoMessages", "StorageEngine", "DeliveryEngine"],
-        ["GRPCServer", "RemotingTransport", "AccessControl", "ServerSupport"],
+        ["GRPCServer", "GRPCClient", "RemotingTransport", "AccessControl", "ServerSupport"],
         ["ProxyServer", "BrokerServer", "NameServer", "AdminClient"],
-        ["LocalBackend", "ClusterBackend"],
+        ["LocalBackend", "ClusterBackend", "BenchmarkLoad"],
         ["mqproxy", "mqbroker", "mqnamesrv", "mqadmin", "mqbench", "mqdemo"],
     ]
 
     /// A C library has few users, because each owns its handles.
     static let usersOfC: [String: Set<String>] = [
-        // mqdemo is a client, HTTP2Session only a server.
-        "CNghttp2": ["HTTP2Session", "mqdemo"],
+        // HTTP2Session is a server's side, the others are clients.
+        "CNghttp2": ["HTTP2Session", "GRPCClient", "mqdemo"],
         "CProtobufC": ["ProtoMessages", "CRocketMQProtos"],
         "CRocketMQProtos": ["ProtoMessages"],
         "CZlib": ["RemotingCodec", "GRPCServer", "StorageEngine", "ProxyServer"],
@@ -24,14 +24,14 @@ enum Layers {
     static let usersOfExternal: [String: Set<String>] = [
         "NIOPosix": edges.union(programs),
         // Certificates are made and loaded in ServerSupport, and used at the two edges.
-        "NIOSSL": edges.union(programs).union(["ServerSupport"]),
+        "NIOSSL": edges.union(programs).union(["ServerSupport", "BenchmarkLoad"]),
         "NIOTLS": edges.union(programs),
         "X509": ["ServerSupport"],
         "Crypto": ["ServerSupport"],
         "ArgumentParser": programs,
     ]
 
-    static let edges: Set<String> = ["RemotingTransport", "GRPCServer"]
+    static let edges: Set<String> = ["RemotingTransport", "GRPCServer", "GRPCClient"]
     static var programs: Set<String> { rows[rows.count - 1] }
 
     /// Pure modules: no network, no Foundation.
