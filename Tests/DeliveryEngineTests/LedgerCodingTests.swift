@@ -37,7 +37,8 @@ import Testing
         #expect(ledger.entry(offset: 150)?.attempt == 2)
         #expect(ledger.entry(offset: 150)?.firstPopMillis == 1_700_000_060_000)
         #expect(ledger.entry(offset: 200)?.visibleAtMillis == 1_700_000_090_000)
-        #expect(ledger.orderAttemptID == "fd7ee090-ac67")
+        #expect(ledger.entry(offset: 150)?.attemptKey == AckLedger.attemptKey("fd7ee090-ac67"))
+        #expect(ledger.entry(offset: 150)?.orderKey == 0)
         try image.replay(record: record([.reconcile(minOffset: 160, maxOffset: 1000)]))
         #expect(image.ledgers[key]?[3]?.lowWater == 200)
     }
@@ -48,7 +49,61 @@ import Testing
         let snapshot = try LedgerSnapshot(bytes: LedgerSnapshot(nextRecord: 42, image: image).encode())
         #expect(snapshot.nextRecord == 42)
         #expect(snapshot.image.ledgers[key]?[3]?.inFlight == image.ledgers[key]?[3]?.inFlight)
-        #expect(snapshot.image.ledgers[key]?[3]?.orderAttemptID == "fd7ee090-ac67")
+    }
+
+    @Test func anOrderedPopReplaysAndItsSnapshotReadsBack() throws {
+        var delivery = LedgerChange.OrderedDelivery(
+            from: 201, popMillis: 1_700_000_200_000, visibleAtMillis: 1_700_000_260_000, attemptKey: 77)
+        delivery.next = 210
+        delivery.redelivered = [Redelivery(offset: 150, attempt: 3)]
+        delivery.new = [
+            .init(offset: 201, orderKey: .max, isDeferred: false), .init(offset: 205, orderKey: .max, isDeferred: true),
+        ]
+        var image = LedgerImage()
+        try image.replay(record: record(changes + [.ordered(delivery)]))
+        var ledger = try #require(image.ledgers[key]?[3])
+        #expect(ledger.inFlight.map(\.offset) == [150, 200, 201])
+        #expect(ledger.live.map(\.offset) == [150, 200, 201, 205])
+        #expect(ledger.deferredCount == 1)
+        #expect(ledger.nextOffset == 210)
+        #expect(ledger.entry(offset: 150)?.attemptKey == 77)
+        let snapshot = try LedgerSnapshot(bytes: LedgerSnapshot(nextRecord: 42, image: image).encode())
+        #expect(snapshot.image.ledgers[key]?[3]?.live == ledger.live)
+        // The deferred one goes out at last.
+        delivery = LedgerChange.OrderedDelivery(
+            from: 210, popMillis: 1_700_000_300_000, visibleAtMillis: 1_700_000_360_000, attemptKey: 0)
+        delivery.redelivered = [Redelivery(offset: 205, attempt: 1)]
+        try image.replay(record: record([.done(offset: 201), .ordered(delivery)]))
+        ledger = try #require(image.ledgers[key]?[3])
+        #expect(ledger.entry(offset: 205)?.firstPopMillis == 1_700_000_300_000)
+        #expect(ledger.deferredCount == 0)
+    }
+
+    @Test func aSnapshotWithoutMessageGroupsReadsBack() throws {
+        // What version 0.1 wrote: one attempt id for the queue, entries of four numbers.
+        var bytes = Array("RMQLEDG1".utf8)
+        LedgerWriter.signed(42, to: &bytes)
+        LedgerWriter.unsigned(1, to: &bytes)
+        LedgerWriter.text(key.group, to: &bytes)
+        LedgerWriter.text(key.topic, to: &bytes)
+        LedgerWriter.unsigned(1, to: &bytes)
+        LedgerWriter.signed(3, to: &bytes)
+        LedgerWriter.signed(20, to: &bytes)
+        LedgerWriter.text("a-1", to: &bytes)
+        LedgerWriter.unsigned(1, to: &bytes)
+        for number: Int64 in [17, 2, 1_000, 500] { LedgerWriter.signed(number, to: &bytes) }
+        let checksum = CRC32.checksum(bytes)
+        for shift in stride(from: UInt32(0), to: 32, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: checksum >> shift))
+        }
+        let ledger = try #require(try LedgerSnapshot(bytes: bytes).image.ledgers[key]?[3])
+        #expect(
+            ledger.inFlight == [
+                AckLedger.Entry(
+                    offset: 17, firstPopMillis: 1_000, visibleAtMillis: 1_500, attempt: 2, orderKey: 0,
+                    attemptKey: AckLedger.attemptKey("a-1"))
+            ])
+        #expect(ledger.nextOffset == 20)
     }
 
     @Test func aRemovedSubscriptionIsGone() throws {

@@ -142,7 +142,7 @@ extension DeliveryService {
             let ledger = state.queue(request.queueID)?.ledger,
             state.isOpen(queueID: request.queueID, isOrdered: request.isOrdered, nowMillis: nowMillis)
         else { return [] }
-        let isLeft = ledger.nextOffset < maxOffset || (request.isOrdered && ledger.inFlightCount > 0)
+        let isLeft = ledger.nextOffset < maxOffset || (request.isOrdered && opensQueue)
         return isLeft ? takeOneWaiter(&state, queueID: request.queueID, nowMillis: nowMillis) : []
     }
 }

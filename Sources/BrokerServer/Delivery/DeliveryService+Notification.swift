@@ -18,7 +18,6 @@ extension DeliveryService {
         let deadlineMillis = bornMillis + min(max(0, request.pollMillis), configuration.pollMillisMax)
         var timer: (subscription: Subscription, millis: Int64)?
         let outcome = subscription.withState { state -> NotificationOutcome? in
-            if request.isOrdered { state.knowsOrder = true }
             if hasWork(request, queueCount: topic.readQueueCount, &state, nowMillis: now) {
                 return .answered(hasMessage: true)
             }
@@ -32,7 +31,7 @@ extension DeliveryService {
             guard parked != nil else { return .pollingFull }
             waiterCount.add(1, ordering: .relaxed)
             state.recheckAtMillis = min(
-                state.recheckAtMillis, state.nextOpening(isOrdered: request.isOrdered, afterMillis: now))
+                state.recheckAtMillis, state.nextOpening(afterMillis: now))
             timer = nextTimer(&state, subscription)
             return nil
         }

@@ -151,7 +151,7 @@ extension DeliveryService {
             result.answer = .found(pass.batch(reviveQueueID: nextReviveQueueID(isOrdered: waiter.request.isOrdered)))
             if state.hasWaiters {
                 // Requests parked meanwhile must see what becomes visible again of this batch, and what it left.
-                let again = state.nextOpening(isOrdered: false, afterMillis: nowMillis)
+                let again = state.nextOpening(afterMillis: nowMillis)
                 state.recheckAtMillis = min(state.recheckAtMillis, again)
                 if pass.mayHaveMore {
                     result.woken = takeOneWaiter(&state, queueID: waiter.request.queueID, nowMillis: nowMillis)
@@ -159,6 +159,9 @@ extension DeliveryService {
             }
         } else {
             result.answer = park(waiter, &state, pass, nowMillis: nowMillis)
+            if pass.stoppedEarly, result.answer == nil {
+                result.woken = takeOneWaiter(&state, queueID: waiter.request.queueID, nowMillis: nowMillis)
+            }
         }
         result.timer = nextTimer(&state, subscription)
         result.mustList = state.mustList()
@@ -177,7 +180,6 @@ extension DeliveryService {
             capacity: Int(waiter.request.maxCount), waiter)
         guard parked != nil else { return .pollingFull(empty) }
         waiterCount.add(1, ordering: .relaxed)
-        if waiter.request.isOrdered { state.knowsOrder = true }
         // What is due already could not be read: no point in looking again at once.
         let again = pass.openAtMillis <= nowMillis ? nowMillis + Self.retryMillis : pass.openAtMillis
         state.recheckAtMillis = min(state.recheckAtMillis, again)

@@ -113,9 +113,7 @@ extension DeliveryService {
                 state.recheckAtMillis = .max
                 woken = takeWaitersForDue(&state, nowMillis: nowMillis)
                 if state.hasWaiters {
-                    state.recheckAtMillis = min(
-                        state.nextOpening(isOrdered: false, afterMillis: nowMillis),
-                        state.nextOpening(isOrdered: true, afterMillis: nowMillis))
+                    state.recheckAtMillis = state.nextOpening(afterMillis: nowMillis)
                 }
             }
             return nextTimer(&state, subscription)

@@ -12,23 +12,25 @@ struct DeadLetter: Sendable {
 /// One pass of a pop over the queues of a subscription, under its lock: chooses, reads and books messages.
 ///
 /// Messages due again come first, over all queues in the order in which they became due, then new ones, beginning with
-/// another queue each time. An ordered pop takes one queue after the other, what is left of its last batch first.
+/// another queue each time. An ordered pop takes one queue after the other, see `PopPass+Ordered.swift`.
 struct PopPass {
-    private let waiter: PopWaiter
-    private let key: SubscriptionKey
-    private let service: DeliveryService
-    private let nowMillis: Int64
-    private let visibleAtMillis: Int64
-    private var body = ByteBuffer()
-    /// Lowest redelivered offset by queue, to keep one answer's span of offsets small.
-    private var lowest: [Int32: Int64] = [:]
+    let waiter: PopWaiter
+    let key: SubscriptionKey
+    let service: DeliveryService
+    let nowMillis: Int64
+    let visibleAtMillis: Int64
+    var body = ByteBuffer()
+    /// Lowest offset taken by queue, to keep one answer's span of offsets small.
+    var lowest: [Int32: Int64] = [:]
 
     private(set) var messages: [PoppedMessage] = []
     private(set) var deadLetters: [DeadLetter] = []
     /// Messages in the queues looked at that are not handed out.
-    private(set) var restCount: Int64 = 0
+    var restCount: Int64 = 0
     /// A limit of this answer, not a lack of messages, ended the pass.
-    private(set) var mayHaveMore = false
+    var mayHaveMore = false
+    /// It found nothing in as many messages as one pass may look at; behind them there are others.
+    var stoppedEarly = false
     /// When something of what was looked at can be handed out, if nothing new arrives.
     private(set) var openAtMillis = Int64.max
 
@@ -40,9 +42,9 @@ struct PopPass {
         visibleAtMillis = nowMillis + waiter.request.invisibleMillis
     }
 
-    private var remaining: Int { Int(waiter.request.maxCount) - messages.count }
-    private var bytesLeft: Int { service.configuration.popBytesMax - body.readableBytes }
-    private var isFull: Bool { remaining <= 0 || (bytesLeft <= 0 && !messages.isEmpty) }
+    var remaining: Int { Int(waiter.request.maxCount) - messages.count }
+    var bytesLeft: Int { service.configuration.popBytesMax - body.readableBytes }
+    var isFull: Bool { remaining <= 0 || (bytesLeft <= 0 && !messages.isEmpty) }
 
     /// The answer.
     consuming func batch(reviveQueueID: Int32) -> PopBatch {
@@ -60,7 +62,11 @@ struct PopPass {
         let count = single >= 0 ? 1 : Int(waiter.queueCount)
         if single < 0 { state.nextQueue = (first + 1) % Int(waiter.queueCount) }
         let isOrdered = waiter.request.isOrdered
-        if !isOrdered { takeDue(&state, first: first, count: count) }
+        if !isOrdered {
+            takeDue(&state, first: first, count: count)
+        } else if repeatAttempt(&state, first: first, count: count) {
+            return
+        }
         for step in 0..<count {
             let queueID = Int32((first + step) % Int(waiter.queueCount))
             guard !isFull else {
@@ -68,14 +74,17 @@ struct PopPass {
                 break
             }
             let bounds = prepare(&state, queueID)
-            if isOrdered { takeOrdered(&state, queueID) }
-            takeNew(&state, queueID, bounds: bounds)
+            if isOrdered {
+                takeOrdered(&state, queueID, bounds: bounds)
+            } else {
+                takeNew(&state, queueID, bounds: bounds)
+            }
         }
         if messages.isEmpty { noteOpening(&state, first: first, count: count) }
     }
 
     /// Makes the ledger of a queue when there is none, and brings it in line with what the queue holds.
-    private mutating func prepare(_ state: inout SubscriptionState, _ queueID: Int32) -> (min: Int64, max: Int64) {
+    mutating func prepare(_ state: inout SubscriptionState, _ queueID: Int32) -> (min: Int64, max: Int64) {
         let bounds = service.dependencies.store.bounds(topic: key.topic, queueID: queueID)
         let index = Int(queueID)
         if state.queues[index] == nil {
@@ -128,24 +137,23 @@ struct PopPass {
         }
     }
 
-    private mutating func takeOrdered(_ state: inout SubscriptionState, _ queueID: Int32) {
-        let request = waiter.request
-        let plan = state.queues[Int(queueID)]?.ledger.planOrdered(
-            nowMillis: nowMillis, maxCount: remaining, maxAttempts: waiter.maxAttempts, attemptID: request.attemptID)
-        guard case .open(let due, _) = plan else { return }
-        let count = messages.count
-        carryOut(due, &state, queueID)
-        if messages.count > count { noteAttempt(&state, queueID) }
-    }
-
     /// Reads and books redeliveries.
     private mutating func carryOut(_ plan: DuePlan, _ state: inout SubscriptionState, _ queueID: Int32) {
+        guard let next = state.queues[Int(queueID)]?.ledger.nextOffset else { return }
+        var delivery = LedgerChange.Delivery(
+            from: next, next: next, popMillis: nowMillis, visibleAtMillis: visibleAtMillis, new: [])
+        delivery.redelivered = redeliver(plan, &state, queueID)
+        if !delivery.redelivered.isEmpty { state.record(.deliver(delivery), queueID: queueID) }
+    }
+
+    /// Reads redeliveries into the answer, and returns those that are in it.
+    mutating func redeliver(
+        _ plan: DuePlan, _ state: inout SubscriptionState, _ queueID: Int32, attemptKey: UInt64 = 0
+    ) -> [Redelivery] {
         for dead in plan.deadLetters {
             deadLetters.append(DeadLetter(queueID: queueID, offset: dead.offset, attempt: dead.attempt))
         }
-        guard !plan.redeliver.isEmpty, let next = state.queues[Int(queueID)]?.ledger.nextOffset else { return }
-        var delivery = LedgerChange.Delivery(
-            from: next, next: next, popMillis: nowMillis, visibleAtMillis: visibleAtMillis, new: [])
+        var redelivered: [Redelivery] = []
         for redelivery in plan.redeliver {
             guard bytesLeft > 0 || messages.isEmpty else {
                 state.queues[Int(queueID)]?.ledger.release(offset: redelivery.offset)
@@ -155,8 +163,8 @@ struct PopPass {
             switch read(redelivery, queueID) {
             case .taken:
                 state.queues[Int(queueID)]?.ledger.redeliver(
-                    redelivery, popMillis: nowMillis, visibleAtMillis: visibleAtMillis)
-                delivery.redelivered.append(redelivery)
+                    redelivery, popMillis: nowMillis, visibleAtMillis: visibleAtMillis, attemptKey: attemptKey)
+                redelivered.append(redelivery)
                 lowest[queueID] = min(lowest[queueID] ?? .max, redelivery.offset)
             case .unwanted:
                 // As for new messages: what the group's filter does not let pass is done.
@@ -167,7 +175,7 @@ struct PopPass {
                     offset: redelivery.offset, untilMillis: nowMillis + Self.unreadableMillis)
             }
         }
-        if !delivery.redelivered.isEmpty { state.record(.deliver(delivery), queueID: queueID) }
+        return redelivered
     }
 
     private enum Reading {
@@ -201,7 +209,7 @@ struct PopPass {
         return .taken
     }
 
-    private mutating func append(_ record: RecordBatch.Record, _ queueID: Int32, attempt: Int32) {
+    mutating func append(_ record: RecordBatch.Record, _ queueID: Int32, attempt: Int32) {
         let start = record.range.lowerBound - body.readerIndex
         messages.append(
             PoppedMessage(
@@ -215,45 +223,37 @@ struct PopPass {
         _ state: inout SubscriptionState, _ queueID: Int32, bounds: (min: Int64, max: Int64)
     ) {
         let index = Int(queueID)
-        let request = waiter.request
         guard var from = state.queues[index]?.ledger.nextOffset else { return }
         defer { restCount += max(0, bounds.max - (state.queues[index]?.ledger.nextOffset ?? bounds.max)) }
-        if request.isOrdered, !mayFollow(&state, queueID) { return }
         // A filter may pass over many messages; go on until something matches or the queue ends, within reason.
-        for _ in 0..<Self.readsMax {
+        for step in 0..<Self.readsMax {
             guard from < bounds.max, !isFull,
                 let allowance = state.queues[index]?.ledger.newAllowance(
                     maxCount: remaining, lowestRedelivered: lowest[queueID]), allowance > 0
             else { break }
-            let filter = waiter.filter
-            let matching: ((Int64) -> Bool)? =
-                switch filter {
-                case .all: nil
-                case .tags: { filter.mayMatch(tagsCode: $0) }
-                }
             let read = service.dependencies.store.readRecords(
                 topic: key.topic, queueID: queueID, from: from, maxCount: allowance, maxBytes: max(1, bytesLeft),
-                into: &body, matching: matching)
+                into: &body, matching: matchingTags)
             guard read.nextOffset > from else { break }
             book(read, &state, queueID, from: from)
             from = read.nextOffset
             if !read.records.isEmpty { break }
+            if step == Self.readsMax - 1, from < bounds.max { stoppedEarly = true }
         }
-        // An ordered queue is closed by what was just taken from it.
-        if from < bounds.max, !request.isOrdered, state.queues[index]?.ledger.isFull == false { mayHaveMore = true }
+        if from < bounds.max, state.queues[index]?.ledger.isFull == false { mayHaveMore = true }
+    }
+
+    /// What the store is to look for; nil takes everything.
+    var matchingTags: ((Int64) -> Bool)? {
+        let filter = waiter.filter
+        return switch filter {
+        case .all: nil
+        case .tags: { filter.mayMatch(tagsCode: $0) }
+        }
     }
 
     /// Reads in search of a match before a pop lets others have their turn; each passes over what the store allows.
     private static let readsMax = 64
-
-    /// Whether new messages may follow in an ordered pop: nothing of the queue is in flight but what this pop took.
-    private func mayFollow(_ state: inout SubscriptionState, _ queueID: Int32) -> Bool {
-        guard let ledger = state.queues[Int(queueID)]?.ledger else { return false }
-        guard ledger.inFlightCount > 0 else { return true }
-        let isRepeat = ledger.orderAttemptID != nil && ledger.orderAttemptID == waiter.request.attemptID
-        let taken = messages.reduce(into: 0) { $0 += $1.queueID == queueID ? 1 : 0 }
-        return !isRepeat && taken == ledger.inFlightCount
-    }
 
     private mutating func book(
         _ read: RecordBatch, _ state: inout SubscriptionState, _ queueID: Int32, from: Int64
@@ -265,25 +265,14 @@ struct PopPass {
             offsets: delivery.new, next: delivery.next, popMillis: nowMillis, visibleAtMillis: visibleAtMillis)
         state.record(.deliver(delivery), queueID: queueID)
         for record in read.records { append(record, queueID, attempt: 1) }
-        if waiter.request.isOrdered, !read.records.isEmpty { noteAttempt(&state, queueID) }
-    }
-
-    /// Remembers whose batch is in flight.
-    private func noteAttempt(_ state: inout SubscriptionState, _ queueID: Int32) {
-        let attemptID = waiter.request.attemptID ?? ""
-        guard attemptID != state.queues[Int(queueID)]?.ledger.orderAttemptID ?? "" else { return }
-        state.queues[Int(queueID)]?.ledger.setOrderAttempt(attemptID)
-        state.record(.orderAttempt(attemptID), queueID: queueID)
     }
 
     /// Notes when the earliest message in flight can be handed out again.
     private mutating func noteOpening(_ state: inout SubscriptionState, first: Int, count: Int) {
         for step in 0..<count {
             let index = (first + step) % Int(waiter.queueCount)
-            let atMillis =
-                waiter.request.isOrdered
-                ? state.queues[index]?.ledger.opensAtMillis : state.queues[index]?.ledger.nextVisibleAtMillis()
-            if let atMillis { openAtMillis = min(openAtMillis, atMillis) }
+            guard let atMillis = state.queues[index]?.ledger.nextVisibleAtMillis() else { continue }
+            openAtMillis = min(openAtMillis, atMillis)
         }
     }
 }

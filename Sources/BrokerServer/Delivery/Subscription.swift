@@ -46,8 +46,6 @@ struct SubscriptionState {
     private(set) var unwritten: [[UInt8]] = []
     /// Whether the journal knows that there are any.
     var isListed = false
-    /// Whether an ordered request was ever parked: only then is it worth to know when queues open in order.
-    var knowsOrder = false
     /// The topic or group was deleted: the object is out of the table, late calls change nothing.
     var isRemoved = false
     /// Where the next pop of all queues begins.
@@ -82,18 +80,17 @@ struct SubscriptionState {
     mutating func isOpen(queueID: Int32, isOrdered: Bool, nowMillis: Int64) -> Bool {
         let index = Int(queueID)
         guard index < queues.count, queues[index] != nil else { return true }
-        if isOrdered { return !knowsOrder || (queues[index]?.ledger.opensAtMillis ?? 0) <= nowMillis }
-        return queues[index]?.ledger.isFull == false
+        guard isOrdered else { return queues[index]?.ledger.isFull == false }
+        return queues[index]?.ledger.takesNewInOrder == true
+            || queues[index]?.ledger.hasDue(nowMillis: nowMillis) == true
     }
 
     /// When the next message in flight can be handed out again, of those that cannot yet; `Int64.max` when none can.
-    mutating func nextOpening(isOrdered: Bool, afterMillis nowMillis: Int64) -> Int64 {
+    mutating func nextOpening(afterMillis nowMillis: Int64) -> Int64 {
         var earliest = Int64.max
-        if isOrdered, !knowsOrder { return earliest }
-        for index in queues.indices where queues[index]?.ledger.inFlightCount ?? 0 > 0 {
-            let atMillis =
-                isOrdered ? queues[index]?.ledger.opensAtMillis : queues[index]?.ledger.nextVisibleAtMillis()
-            if let atMillis, atMillis > nowMillis { earliest = min(earliest, atMillis) }
+        for index in queues.indices {
+            guard let atMillis = queues[index]?.ledger.nextVisibleAtMillis(), atMillis > nowMillis else { continue }
+            earliest = min(earliest, atMillis)
         }
         return earliest
     }

@@ -1,7 +1,7 @@
 /// What an acknowledgement did.
 package enum AckOutcome: Sendable, Hashable {
-    /// The message is done now. `opensQueue`: the queue had been full, or nothing of it is in flight any more, so a
-    /// parked pop may find work.
+    /// The message is done now. `opensQueue`: the queue had been full, or nothing of it is in flight any more, or the
+    /// next message of its group can go, so a parked pop may find work.
     case acked(opensQueue: Bool)
     /// It had been done before; nothing changed.
     case alreadyDone
@@ -28,10 +28,11 @@ extension AckLedger {
     package mutating func ack(offset: Int64, popMillis: Int64, isOrdered: Bool) -> AckOutcome {
         guard offset < nextOffset else { return .neverDelivered }
         guard let index = index(of: offset) else { return .alreadyDone }
+        guard !self[index: index].isDeferred else { return .neverDelivered }
         if isOrdered, popMillis < self[index: index].firstPopMillis { return .staleHandle }
         let wasFull = isFull
-        remove(index: index)
-        return .acked(opensQueue: wasFull || inFlightCount == 0)
+        let opensGroup = remove(index: index)
+        return .acked(opensQueue: wasFull || opensGroup || inFlightCount == 0)
     }
 
     /// Sets when a message may be delivered again. `popMillis` is that of the handle.
@@ -40,6 +41,7 @@ extension AckLedger {
     ) -> ChangeOutcome {
         guard offset < nextOffset else { return .neverDelivered }
         guard let index = index(of: offset) else { return .alreadyDone }
+        guard !self[index: index].isDeferred else { return .neverDelivered }
         guard popMillis >= self[index: index].firstPopMillis else { return .staleHandle }
         setVisible(index: index, atMillis: visibleAtMillis)
         return .changed(visibleAtMillis: visibleAtMillis)
@@ -53,11 +55,10 @@ extension AckLedger {
         return true
     }
 
-    /// Starts over at an offset; nothing stays in flight.
+    /// Starts over at an offset; nothing stays in flight or deferred.
     package mutating func reset(to offset: Int64) {
         removeAllEntries()
         nextOffset = offset
-        orderAttemptID = nil
     }
 
     /// Brings the ledger in line with what the queue holds; returns true when that changed anything.
@@ -67,7 +68,7 @@ extension AckLedger {
     /// messages, which must not count as delivered.
     package mutating func reconcile(minOffset: Int64, maxOffset: Int64) -> Bool {
         guard lowWater < minOffset || nextOffset > maxOffset else { return false }
-        let kept = inFlight.filter { $0.offset >= minOffset && $0.offset < maxOffset }
+        let kept = live.filter { $0.offset >= minOffset && $0.offset < maxOffset }
         removeAllEntries()
         for entry in kept { append(entry) }
         nextOffset = max(min(nextOffset, maxOffset), minOffset)

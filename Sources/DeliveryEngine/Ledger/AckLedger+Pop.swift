@@ -23,22 +23,23 @@ package struct DuePlan: Sendable, Hashable {
     package init() {}
 }
 
-/// What an ordered pop may do with a queue.
-package enum OrderedPlan: Sendable, Hashable {
-    /// A batch is being worked on; the queue opens at that time unless the batch is acknowledged before.
-    case blocked(untilMillis: Int64)
-    /// Hand out these again; new messages may follow when the flag says so.
-    case open(DuePlan, newAllowed: Bool)
-}
-
 extension AckLedger {
     /// Takes messages whose invisible time has passed, earliest first; the result is sorted by offset.
     ///
     /// Each taken message must be given back with `redeliver`, `settle`, `release` or `postpone`. Messages that had
     /// `maxAttempts` deliveries come back as dead letters; they stay invisible for a while, so that a failed move is
     /// tried again.
-    package mutating func takeDue(nowMillis: Int64, maxCount: Int, maxAttempts: Int32) -> DuePlan {
+    ///
+    /// An ordered pop gets only the first message of each group, deferred ones that have become first among them, and
+    /// calls `beginOrdered` before.
+    package mutating func takeDue(
+        nowMillis: Int64, maxCount: Int, maxAttempts: Int32, isOrdered: Bool = false
+    ) -> DuePlan {
+        if !isOrdered { endOrdered() }
         var plan = DuePlan()
+        // Handed out by an unordered pop, and not their groups' turn: they keep their times.
+        var outOfTurn: [DueItem] = []
+        defer { for item in outOfTurn { due.push(item) } }
         guard let first = due.top, first.visibleAtMillis <= nowMillis else { return plan }
         var lowest = Int64.max
         var highest = Int64.min
@@ -48,6 +49,10 @@ extension AckLedger {
             // Changes to and fro leave equal items; they lie together.
             while due.top == item { due.pop() }
             guard let index = index(of: item.offset), self[index: index].visibleAtMillis == item.visibleAtMillis else {
+                continue
+            }
+            if isOrdered, order?.isFirst(self[index: index]) == false {
+                outOfTurn.append(item)
                 continue
             }
             let attempt = self[index: index].attempt
@@ -78,49 +83,17 @@ extension AckLedger {
         return max(0, allowance)
     }
 
-    /// When the last message in flight becomes visible, so that an ordered pop may go on; nil when none is in flight.
-    package var opensAtMillis: Int64? {
-        inFlightCount == 0 ? nil : latestVisibleAtMillis
-    }
-
-    /// What an ordered pop may hand out: one batch at a time, in the order of offsets, redeliveries first.
-    ///
-    /// The same non-empty `attemptID` as that of the batch in flight gets that batch again, as the same attempt.
-    package mutating func planOrdered(
-        nowMillis: Int64, maxCount: Int, maxAttempts: Int32, attemptID: String?
-    ) -> OrderedPlan {
-        guard inFlightCount > 0 else {
-            return .open(DuePlan(), newAllowed: true)
-        }
-        var plan = DuePlan()
-        let batch = inFlight
-        if let attemptID, !attemptID.isEmpty, attemptID == orderAttemptID {
-            plan.redeliver = batch.prefix(maxCount).map { Redelivery(offset: $0.offset, attempt: $0.attempt) }
-            return .open(plan, newAllowed: false)
-        }
-        let opensAtMillis = latestVisibleAtMillis
-        guard opensAtMillis <= nowMillis else { return .blocked(untilMillis: opensAtMillis) }
-        for entry in batch {
-            if entry.attempt >= maxAttempts {
-                // It leaves for the dead-letter queue first; what follows it waits for that.
-                guard plan.redeliver.isEmpty, let index = index(of: entry.offset) else { break }
-                plan.deadLetters.append(Redelivery(offset: entry.offset, attempt: entry.attempt))
-                setVisible(index: index, atMillis: nowMillis + limits.deadLetterHoldMillis)
-                return .open(plan, newAllowed: false)
-            }
-            guard plan.redeliver.count < maxCount, entry.offset - batch[0].offset < limits.offsetSpanMax else { break }
-            plan.redeliver.append(Redelivery(offset: entry.offset, attempt: entry.attempt + 1))
-        }
-        return .open(plan, newAllowed: plan.redeliver.count == batch.count)
-    }
-
-    /// Records that a message is handed out again.
-    package mutating func redeliver(_ redelivery: Redelivery, popMillis: Int64, visibleAtMillis: Int64) {
+    /// Records that a message is handed out again, or for the first time when it was deferred.
+    package mutating func redeliver(
+        _ redelivery: Redelivery, popMillis: Int64, visibleAtMillis: Int64, attemptKey: UInt64 = 0
+    ) {
         guard let index = index(of: redelivery.offset) else { return }
         if self[index: index].attempt != redelivery.attempt {
-            self[index: index].attempt = redelivery.attempt
-            self[index: index].firstPopMillis = popMillis
+            setAttempt(index: index, redelivery.attempt, popMillis: popMillis)
         }
+        let entry = self[index: index]
+        order?.setAttempt(entry, to: attemptKey)
+        self[index: index].attemptKey = attemptKey
         setVisible(index: index, atMillis: visibleAtMillis)
     }
 
@@ -140,16 +113,12 @@ extension AckLedger {
     package mutating func deliverNew(
         offsets: some Sequence<Int64>, next: Int64, popMillis: Int64, visibleAtMillis: Int64
     ) {
+        endOrdered()
         for offset in offsets {
             precondition(offset >= nextOffset && offset < next, "a new message lies between the old and the new next")
             append(
                 Entry(offset: offset, firstPopMillis: popMillis, visibleAtMillis: visibleAtMillis, attempt: 1))
         }
         nextOffset = max(nextOffset, next)
-    }
-
-    /// Remembers which attempt of a client got the last ordered batch.
-    package mutating func setOrderAttempt(_ attemptID: String?) {
-        orderAttemptID = attemptID.flatMap { $0.isEmpty ? nil : $0 }
     }
 }

@@ -1,9 +1,10 @@
 /// What one consumer group has done with one queue: the delivery state of every message below ``nextOffset``.
 ///
 /// An offset below `nextOffset` is either *in flight* (it has an entry: delivered and not acknowledged, whether or not
-/// its invisible time has passed) or *done* (acknowledged, filtered out or dead-lettered; it has no entry). So the
-/// memory needed is that of the messages in flight, however far acknowledgements run ahead of a slow one, and
-/// ``lowWater`` is simply the first offset in flight.
+/// its invisible time has passed), *deferred* (it has an entry: an ordered pop passed it over, because an earlier
+/// message of its message group is not done) or *done* (acknowledged, filtered out or dead-lettered; it has no entry).
+/// So the memory needed is that of the messages in flight and deferred, however far acknowledgements run ahead of a
+/// slow one, and ``lowWater`` is simply the first offset that has an entry.
 ///
 /// Attempts and handles. Each delivery of a message is an attempt, counted from 1. A receipt handle names its attempt
 /// by pop time. Extending the invisible time continues the attempt, so a handle belongs to the current attempt when its
@@ -13,11 +14,13 @@
 /// let the next message pass one that is being worked on.
 ///
 /// The ledger knows no clock, no store and no lock; its owner hands in the time and serialises the calls. A pop is:
-/// ``takeDue(nowMillis:maxCount:maxAttempts:)`` or ``planOrdered(nowMillis:maxCount:maxAttempts:attemptID:)``, then for
-/// each message one of ``redeliver(_:popMillis:visibleAtMillis:)``, ``settle(offset:)``, ``release(offset:)`` or
-/// ``postpone(offset:untilMillis:)``, then ``deliverNew(offsets:next:popMillis:visibleAtMillis:)``.
+/// ``takeDue(nowMillis:maxCount:maxAttempts:isOrdered:)``, then for each message one of
+/// ``redeliver(_:popMillis:visibleAtMillis:attemptKey:)``, ``settle(offset:)``, ``release(offset:)`` or
+/// ``postpone(offset:untilMillis:)``, then ``deliverNew(offsets:next:popMillis:visibleAtMillis:)``. An ordered pop begins
+/// with ``beginOrdered(keyOf:)`` and ends with ``admit(offset:orderKey:popMillis:visibleAtMillis:attemptKey:)`` for each
+/// new message and ``advance(to:)`` instead.
 package struct AckLedger: Sendable {
-    /// A message in flight.
+    /// A message in flight or deferred.
     package struct Entry: Sendable, Hashable {
         /// The message's queue offset.
         package var offset: Int64
@@ -25,10 +28,17 @@ package struct AckLedger: Sendable {
         package var firstPopMillis: Int64
         /// When it may be delivered again.
         package var visibleAtMillis: Int64
-        /// Deliveries so far; negative marks an entry that is done and waits to be swept.
+        /// Deliveries so far; 0 marks a deferred message, a negative number an entry that is done and waits to be
+        /// swept.
         package var attempt: Int32
+        /// Which message group it is of, see ``AckLedger/orderKey(_:)``; 0 while that is unknown.
+        package var orderKey: UInt64 = 0
+        /// Which client attempt has it, see ``AckLedger/attemptKey(_:)``; 0 when the client gave no name.
+        package var attemptKey: UInt64 = 0
 
         var isLive: Bool { attempt >= 0 }
+        /// Passed over by ordered pops so far.
+        package var isDeferred: Bool { attempt == 0 }
     }
 
     /// Bounds of one ledger.
@@ -41,16 +51,21 @@ package struct AckLedger: Sendable {
         package var deadLettersPerPopMax: Int
         /// How long a message on its way to the dead-letter queue stays invisible.
         package var deadLetterHoldMillis: Int64
+        /// Most messages that ordered pops pass over. When as many wait behind unfinished messages of their groups, the
+        /// first message after them that would have to wait too keeps everything behind it back, until one of these is
+        /// handed out.
+        package var deferredMax: Int
 
         /// The product's limits, or others for a test.
         package init(
             inFlightMax: Int = 10_000, offsetSpanMax: Int64 = 65_536, deadLettersPerPopMax: Int = 32,
-            deadLetterHoldMillis: Int64 = 30_000
+            deadLetterHoldMillis: Int64 = 30_000, deferredMax: Int = 10_000
         ) {
             self.inFlightMax = inFlightMax
             self.offsetSpanMax = offsetSpanMax
             self.deadLettersPerPopMax = deadLettersPerPopMax
             self.deadLetterHoldMillis = deadLetterHoldMillis
+            self.deferredMax = deferredMax
         }
     }
 
@@ -66,18 +81,20 @@ package struct AckLedger: Sendable {
 
     /// The first offset that was never handed out.
     package internal(set) var nextOffset: Int64
-    /// Messages in flight.
-    package private(set) var inFlightCount = 0
-    /// The attempt id of the last ordered pop: the same id may have the same batch again.
-    package internal(set) var orderAttemptID: String?
+    /// Messages passed over by ordered pops.
+    package private(set) var deferredCount = 0
     /// The bounds in force.
     package let limits: Limits
 
     // Ascending by offset; `entries[head]` is live unless there is none. Done entries behind it are swept lazily.
     private var entries: [Entry] = []
     private var head = 0
-    // Has an item for every live entry's visible time, and stale ones besides; purged when these prevail.
+    private var liveCount = 0
+    // Has an item for the visible time of every live entry, and stale ones besides; purged when these prevail. While
+    // `order` is there a deferred entry has its item only when it is the first of its group.
     var due = MinHeap<DueItem>()
+    // The message groups of all live entries, while ordered pops are what comes.
+    var order: OrderIndex?
 
     /// A ledger that will hand out `startOffset` first.
     package init(startOffset: Int64, limits: Limits = Limits()) {
@@ -86,15 +103,21 @@ package struct AckLedger: Sendable {
     }
 
     /// Every message below this offset is done.
-    package var lowWater: Int64 { inFlightCount == 0 ? nextOffset : entries[head].offset }
+    package var lowWater: Int64 { liveCount == 0 ? nextOffset : entries[head].offset }
+
+    /// Messages in flight.
+    package var inFlightCount: Int { liveCount - deferredCount }
 
     /// Whether it hands out no new message until some in flight are done.
     package var isFull: Bool { inFlightCount >= limits.inFlightMax }
 
     /// The messages in flight, by offset.
-    package var inFlight: [Entry] { entries[head...].filter(\.isLive) }
+    package var inFlight: [Entry] { entries[head...].filter { $0.attempt > 0 } }
 
-    /// The entry of a message in flight.
+    /// The messages in flight and those deferred, by offset.
+    package var live: [Entry] { entries[head...].filter(\.isLive) }
+
+    /// The entry of a message in flight or deferred.
     package func entry(offset: Int64) -> Entry? {
         index(of: offset).map { entries[$0] }
     }
@@ -112,16 +135,10 @@ package struct AckLedger: Sendable {
         return due.top.map { $0.visibleAtMillis <= nowMillis } ?? false
     }
 
-    var latestVisibleAtMillis: Int64 {
-        var latest = Int64.min
-        for entry in entries[head...] where entry.isLive { latest = max(latest, entry.visibleAtMillis) }
-        return latest
-    }
-
     // MARK: Entries
 
     func index(of offset: Int64) -> Int? {
-        guard inFlightCount > 0, offset >= entries[head].offset else { return nil }
+        guard liveCount > 0, offset >= entries[head].offset else { return nil }
         // Without holes the position is the distance; with holes it lies at or before that.
         let distance = offset - entries[head].offset
         var high = entries.count
@@ -144,10 +161,17 @@ package struct AckLedger: Sendable {
         set { entries[index] = newValue }
     }
 
+    var liveIndices: some Sequence<Int> {
+        (head..<entries.count).lazy.filter { [entries] in entries[$0].isLive }
+    }
+
     mutating func append(_ entry: Entry) {
         precondition(entries.last.map { $0.offset < entry.offset } ?? true, "offsets are handed out in ascending order")
         entries.append(entry)
-        inFlightCount += 1
+        liveCount += 1
+        if entry.isDeferred { deferredCount += 1 }
+        let isFirst = order?.add(entry) ?? true
+        guard isFirst || !entry.isDeferred else { return }
         due.push(DueItem(visibleAtMillis: entry.visibleAtMillis, offset: entry.offset))
     }
 
@@ -157,28 +181,57 @@ package struct AckLedger: Sendable {
         purgeDueIfStalePrevails()
     }
 
-    mutating func remove(index: Int) {
+    /// Counts a delivery of the entry.
+    mutating func setAttempt(index: Int, _ attempt: Int32, popMillis: Int64) {
+        if entries[index].isDeferred { deferredCount -= 1 }
+        entries[index].attempt = attempt
+        entries[index].firstPopMillis = popMillis
+    }
+
+    /// Removes an entry; returns true when another message of its group can go now.
+    @discardableResult
+    mutating func remove(index: Int) -> Bool {
+        let entry = entries[index]
+        if entry.isDeferred { deferredCount -= 1 }
         entries[index].attempt = -1
-        inFlightCount -= 1
-        if inFlightCount == 0 {
+        liveCount -= 1
+        if liveCount == 0 {
             entries.removeAll(keepingCapacity: entries.capacity <= 1024)
             head = 0
             due.removeAll()
-            return
+            if order != nil { order = OrderIndex() }
+            return false
         }
         while !entries[head].isLive { head += 1 }
-        if entries.count - inFlightCount > inFlightCount + 64 {
+        let opens = openGroup(after: entry)
+        if entries.count - liveCount > liveCount + 64 {
             entries = entries[head...].filter(\.isLive)
             head = 0
         }
         purgeDueIfStalePrevails()
+        return opens
+    }
+
+    /// Makes the next message of a group the first one.
+    private mutating func openGroup(after entry: Entry) -> Bool {
+        guard var order = self.order else { return false }
+        self.order = nil
+        let next = order.remove(entry) { index(of: $0) != nil }
+        self.order = order
+        guard let next, let index = index(of: next) else { return false }
+        if entries[index].isDeferred {
+            due.push(DueItem(visibleAtMillis: entries[index].visibleAtMillis, offset: next))
+        }
+        return true
     }
 
     mutating func removeAllEntries() {
         entries = []
         head = 0
-        inFlightCount = 0
+        liveCount = 0
+        deferredCount = 0
         due.removeAll()
+        order = nil
     }
 
     func isCurrent(_ item: DueItem) -> Bool {
@@ -190,10 +243,15 @@ package struct AckLedger: Sendable {
     }
 
     private mutating func purgeDueIfStalePrevails() {
-        guard due.count > 2 * inFlightCount + 64 else { return }
+        guard due.count > 2 * liveCount + 64 else { return }
+        rebuildDue()
+    }
+
+    mutating func rebuildDue() {
         due = MinHeap(
             entries[head...].compactMap { entry in
-                entry.isLive ? DueItem(visibleAtMillis: entry.visibleAtMillis, offset: entry.offset) : nil
+                guard entry.isLive, !entry.isDeferred || order?.isFirst(entry) ?? true else { return nil }
+                return DueItem(visibleAtMillis: entry.visibleAtMillis, offset: entry.offset)
             })
     }
 }

@@ -10,8 +10,10 @@ package enum LedgerChange: Sendable, Hashable {
     case visible(offset: Int64, atMillis: Int64)
     /// The ledger was cut to what the queue holds.
     case reconcile(minOffset: Int64, maxOffset: Int64)
-    /// The attempt that got the last ordered batch.
+    /// The attempt that has everything in flight. Read from old journals only: ``ordered(_:)`` names it.
     case orderAttempt(String)
+    /// An ordered pop.
+    case ordered(OrderedDelivery)
 
     /// The messages handed out by one pop from one queue.
     package struct Delivery: Sendable, Hashable {
@@ -49,6 +51,7 @@ package enum LedgerChange: Sendable, Hashable {
         case visible
         case reconcile
         case orderAttempt
+        case ordered
     }
 
     /// Appends the change of queue `queueID` to the bytes.
@@ -78,6 +81,9 @@ package enum LedgerChange: Sendable, Hashable {
         case .orderAttempt(let attemptID):
             head(.orderAttempt)
             LedgerWriter.text(attemptID, to: &bytes)
+        case .ordered(let delivery):
+            head(.ordered)
+            delivery.encode(into: &bytes)
         }
     }
 
@@ -102,6 +108,8 @@ package enum LedgerChange: Sendable, Hashable {
             return (queueID, .reconcile(minOffset: minOffset, maxOffset: try reader.offset()))
         case .orderAttempt:
             return (queueID, .orderAttempt(try reader.text()))
+        case .ordered:
+            return (queueID, .ordered(try OrderedDelivery(from: &reader)))
         }
     }
 }
@@ -170,8 +178,16 @@ extension AckLedger {
         case .reconcile(let minOffset, let maxOffset):
             _ = reconcile(minOffset: minOffset, maxOffset: maxOffset)
         case .orderAttempt(let attemptID):
-            setOrderAttempt(attemptID)
+            setAttemptOfAll(Self.attemptKey(attemptID))
+        case .ordered(let delivery):
+            apply(delivery)
         }
+    }
+
+    /// One attempt had a whole queue when the names of attempts were kept by queue.
+    mutating func setAttemptOfAll(_ attemptKey: UInt64) {
+        endOrdered()
+        for index in Array(liveIndices) { self[index: index].attemptKey = attemptKey }
     }
 
     private mutating func apply(_ delivery: LedgerChange.Delivery) {

@@ -103,7 +103,9 @@ package struct LedgerImage: Sendable {
 
 /// A file with all ledgers as they were when the internal topic had `nextRecord` records.
 package struct LedgerSnapshot: Sendable {
-    private static let magic: [UInt8] = Array("RMQLEDG1".utf8)
+    private static let magic: [UInt8] = Array("RMQLEDG2".utf8)
+    /// Without message groups, and with one client attempt for each queue.
+    private static let magicV1: [UInt8] = Array("RMQLEDG1".utf8)
     /// Queue offset of the first record of the internal topic that the snapshot does not include.
     package var nextRecord: Int64
     /// The ledgers.
@@ -138,7 +140,8 @@ package struct LedgerSnapshot: Sendable {
 
     /// Reads a file.
     package init(bytes: [UInt8], limits: AckLedger.Limits = AckLedger.Limits()) throws(LedgerCodingError) {
-        guard bytes.count >= Self.magic.count + 4, bytes.starts(with: Self.magic) else {
+        let isV1 = bytes.starts(with: Self.magicV1)
+        guard bytes.count >= Self.magic.count + 4, isV1 || bytes.starts(with: Self.magic) else {
             throw LedgerCodingError(.unknownVersion, "not a ledger snapshot")
         }
         let body = bytes.dropLast(4)
@@ -152,7 +155,7 @@ package struct LedgerSnapshot: Sendable {
             let topic = try reader.text()
             for _ in 0..<(try reader.count()) {
                 let queueID = try reader.int32()
-                let ledger = try AckLedger(from: &reader, limits: limits)
+                let ledger = try AckLedger(from: &reader, isV1: isV1, limits: limits)
                 image.set(ledger, queueID: queueID, of: SubscriptionKey(group: group, topic: topic))
             }
         }
@@ -162,23 +165,25 @@ package struct LedgerSnapshot: Sendable {
 extension AckLedger {
     func encode(into bytes: inout [UInt8]) {
         LedgerWriter.signed(nextOffset, to: &bytes)
-        LedgerWriter.text(orderAttemptID ?? "", to: &bytes)
-        LedgerWriter.unsigned(UInt64(inFlightCount), to: &bytes)
+        let live = self.live
+        LedgerWriter.unsigned(UInt64(live.count), to: &bytes)
         var previousOffset: Int64 = 0
         var previousPop: Int64 = 0
-        for entry in inFlight {
+        for entry in live {
             LedgerWriter.signed(entry.offset - previousOffset, to: &bytes)
             LedgerWriter.signed(Int64(entry.attempt), to: &bytes)
             LedgerWriter.signed(entry.firstPopMillis - previousPop, to: &bytes)
             LedgerWriter.signed(entry.visibleAtMillis - entry.firstPopMillis, to: &bytes)
+            LedgerWriter.unsigned(entry.orderKey, to: &bytes)
+            LedgerWriter.unsigned(entry.attemptKey, to: &bytes)
             previousOffset = entry.offset
             previousPop = entry.firstPopMillis
         }
     }
 
-    init(from reader: inout LedgerReader, limits: Limits) throws(LedgerCodingError) {
+    init(from reader: inout LedgerReader, isV1: Bool, limits: Limits) throws(LedgerCodingError) {
         self.init(startOffset: try reader.offset(), limits: limits)
-        setOrderAttempt(try reader.text())
+        let attemptID = isV1 ? try reader.text() : ""
         var offset: Int64 = 0
         var popMillis: Int64 = 0
         var last = Int64.min
@@ -187,12 +192,18 @@ extension AckLedger {
             let attempt = try reader.int32()
             popMillis = try reader.offset(after: popMillis)
             let visibleAtMillis = try reader.offset(after: popMillis)
-            guard offset > last, offset < nextOffset, attempt >= 0 else {
+            guard offset > last, offset < nextOffset, attempt >= (isV1 ? 1 : 0) else {
                 throw LedgerCodingError(.malformed, "an entry out of order")
             }
-            append(
-                Entry(offset: offset, firstPopMillis: popMillis, visibleAtMillis: visibleAtMillis, attempt: attempt))
+            var entry = Entry(
+                offset: offset, firstPopMillis: popMillis, visibleAtMillis: visibleAtMillis, attempt: attempt)
+            if !isV1 {
+                entry.orderKey = try reader.unsigned()
+                entry.attemptKey = try reader.unsigned()
+            }
+            append(entry)
             last = offset
         }
+        if isV1 { setAttemptOfAll(Self.attemptKey(attemptID)) }
     }
 }

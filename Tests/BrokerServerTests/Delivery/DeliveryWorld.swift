@@ -95,6 +95,15 @@ final class DeliveryWorld: Sendable {
         }
     }
 
+    /// One message for each character, which is its message group; a space stands for none.
+    func sendGroups(_ groups: String, queueID: Int32 = 0) {
+        for group in groups {
+            let properties = group == " " ? "" : "__SHARDINGKEY\u{1}\(group)\u{2}"
+            store.add("T", queueID: queueID, properties: properties)
+            service.messagesArrived([ArrivedMessage(topic: "T", queueID: queueID, tagsCode: 0)])
+        }
+    }
+
     func request(_ change: (inout PopRequest) -> Void = { _ in }) -> PopRequest {
         var request = PopRequest(group: Self.group, topic: "T")
         request.invisibleMillis = 1_000
