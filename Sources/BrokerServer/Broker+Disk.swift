@@ -18,6 +18,8 @@ package struct SystemClock: StoreClock {
         clock_gettime(CLOCK_REALTIME, &now)
         return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
     }
+
+    package var localHour: Int { Self.hourHere(nowMillis) }
 }
 
 extension Broker {

@@ -86,9 +86,17 @@ package final class Broker: Sendable {
             delivery.messagesArrived(
                 messages.map { ArrivedMessage(topic: $0.topic, queueID: $0.queueId, tagsCode: $0.tagsCode) })
         }
+        watchStore()
         do {
             let report = try store.open()
-            logger.info("store open", metadata: ["report": "\(report)"])
+            logger.info(
+                "store open",
+                metadata: [
+                    "clean": "\(report.wasClean)", "logEnd": "\(report.logEnd)", "readBytes": "\(report.bytesScanned)",
+                    "messages": "\(report.messagesScanned)", "queueUnitsWritten": "\(report.unitsWritten)",
+                    "tailCut": "\(report.tailWasCut)", "damages": "\(report.damages.count)",
+                    "millis": "\(report.durationMillis)",
+                ])
         } catch {
             throw BrokerError(.store, "the store in \(configuration.storePath) does not open", cause: error)
         }

@@ -10,6 +10,7 @@ enum ResponseMapping {
             case .messageTooLarge, .propertiesTooLarge, .illegalMessage: .messageIllegal
             case .diskFull, .notWritable, .fenced, .shutdown, .refused: .serviceNotAvailable
             case .busy: .systemBusy
+            case .flushTimeout: .flushDiskTimeout
             case .io: .systemError
             }
         return ServiceError(code: code, message: error.message)

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -86,6 +88,27 @@ int storage_reserve(int fd, int64_t size) {
 
 int storage_punch(int fd, int64_t offset, int64_t count) {
     return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count) == 0 ? 0 : errno;
+}
+
+int storage_reserve_range(int fd, int64_t offset, int64_t count) {
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, count) == 0 ? 0 : errno;
+}
+
+int64_t storage_next_data(int fd, int64_t offset) {
+    off_t found = lseek(fd, offset, SEEK_DATA);
+    if (found >= 0) return found;
+    // ENXIO: only a hole is left. A file system without the call has data everywhere.
+    return errno == ENXIO ? -1 : offset;
+}
+
+int storage_synchronize_file_system(int fd) {
+    return syncfs(fd) == 0 ? 0 : errno;
+}
+
+int storage_local_hour(int64_t seconds) {
+    time_t moment = (time_t)seconds;
+    struct tm parts;
+    return localtime_r(&moment, &parts) == NULL ? -1 : parts.tm_hour;
 }
 
 void storage_name_thread(const char *name) {

@@ -14,10 +14,14 @@ package final class MessageStore: Sendable {
     private let queues: ConsumeQueueTable
     private let log: CommitLog
     private let flusher: Flusher
+    private let preparer: LogPreparer
+    let notices = StoreNotices()
     private let life = NIOLockedValueBox(Life())
 
     private struct Life {
         var observer: Dispatcher.Observer?
+        var unreadOffset: (@Sendable () -> Int64?)?
+        var report: RecoveryReport?
         var dispatcher: Dispatcher?
         var housekeeper: Housekeeper?
         var lock: (any FileLock)?
@@ -32,18 +36,29 @@ package final class MessageStore: Sendable {
         self.clock = clock
         segments = LogSegments(
             files: fileSystem, directory: configuration.logDirectory, fileBytes: configuration.commitLogFileBytes)
-        queues = ConsumeQueueTable(
-            files: fileSystem, root: configuration.queueDirectory,
-            batchRoot: configuration.rootPath + "/batchconsumequeue", fileBytes: configuration.queueFileBytes)
-        log = CommitLog(segments: segments, backlogMax: configuration.dispatchBacklogMax)
-        flusher = Flusher(
-            log: log, isSynchronous: configuration.flushMode == .synchronous,
-            intervalMillis: configuration.flushIntervalMillis)
+        queues = ConsumeQueueTable(files: fileSystem, configuration: configuration)
+        let isSynchronous = configuration.flushMode == .synchronous
+        log = CommitLog(
+            segments: segments, backlogMax: configuration.dispatchBacklogMax, isSynchronous: isSynchronous,
+            notices: notices)
+        flusher = Flusher(log: log, isSynchronous: isSynchronous, intervalMillis: configuration.flushIntervalMillis)
+        preparer = LogPreparer(log: log, isSynchronous: isSynchronous, clock: clock)
     }
 
     /// Sets who is told of messages that became readable: in log order, on the dispatch thread. Before `open`.
     package func setDispatchObserver(_ observer: @escaping @Sendable ([DispatchedMessage]) -> Void) {
         life.withLockedValue { $0.observer = observer }
+    }
+
+    /// Sets who is told what an operator should know, on any of the store's threads. Before `open`.
+    package func setEventObserver(_ observer: @escaping @Sendable (StoreEvent) -> Void) {
+        notices.setObserver(observer)
+    }
+
+    /// Sets what tells the log offset of the oldest message that a consumer group has not consumed yet, nil when all is
+    /// consumed. Asked on the housekeeping thread, when the disk is nearly full. Before `open`.
+    package func setUnreadOffset(_ unread: @escaping @Sendable () -> Int64?) {
+        life.withLockedValue { $0.unreadOffset = unread }
     }
 
     // MARK: Opening and closing
@@ -55,18 +70,28 @@ package final class MessageStore: Sendable {
         let lock = try takeLock(root + "/lock")
         let wasClean = !files.exists(root + "/abort")
         try segments.load()
+        try queues.tombstones.load()
         try queues.load()
         let (checkpointFile, checkpoint) = try StoreError.wrap { () throws(FileSystemError) in
             let file = try CheckpointFile(files: files, path: root + "/checkpoint")
             return (file, try file.load())
         }
+        if let version = checkpoint.newerFormat {
+            throw StoreError(
+                .refused,
+                "the store in \(root) has format \(version), written by a newer version of this program; this one reads "
+                    + "format \(Checkpoint.format): start it with the newer version")
+        }
         var recovery = Recovery(
             segments: segments, queues: queues, checkpoint: checkpoint, wasClean: wasClean,
             checksBodies: configuration.checkCRCOnRecover,
-            queuesAreMissing: !files.exists(configuration.queueDirectory), nowMillis: clock.nowMillis)
+            queuesAreMissing: !files.exists(configuration.queueDirectory), clock: clock, notices: notices)
         try recovery.run()
+        life.withLockedValue { $0.report = recovery.report }
         let newest = max(recovery.newestTimestampMillis, checkpoint.logTimestampMillis)
-        log.start(at: recovery.report.logEnd, newestTimestampMillis: newest)
+        log.start(
+            at: recovery.report.logEnd, newestTimestampMillis: newest,
+            unreservedOffset: recovery.report.unreservedOffset)
         try start(
             lock: lock, checkpointFile: checkpointFile, checkpoint: checkpoint, logEnd: recovery.report.logEnd,
             newestTimestampMillis: newest, driving: driving)
@@ -95,18 +120,22 @@ package final class MessageStore: Sendable {
         }
         let dispatcher = Dispatcher(
             log: log, isSynchronous: configuration.flushMode == .synchronous, clock: clock,
-            observer: life.withLockedValue { $0.observer })
+            observer: life.withLockedValue { $0.observer }, notices: notices)
         dispatcher.progress.withLock { progress in
             progress.offset = logEnd
             progress.timestampMillis = newestTimestampMillis
         }
         let housekeeper = Housekeeper(
-            configuration: configuration, files: files, clock: clock, log: log, queues: queues, flusher: flusher,
-            dispatcher: dispatcher, checkpointFile: checkpointFile, checkpoint: checkpoint)
-        try housekeeper.checkDisk()
+            configuration: configuration,
+            parts: Housekeeper.Parts(
+                files: files, clock: clock, log: log, queues: queues, flusher: flusher, dispatcher: dispatcher,
+                checkpointFile: checkpointFile, notices: notices,
+                unreadOffset: life.withLockedValue { $0.unreadOffset }), checkpoint: checkpoint)
+        try housekeeper.measureDisk()
         let threads =
             driving == .threads
-            ? try StoreThreads(flusher: flusher, dispatcher: dispatcher, housekeeper: housekeeper) : nil
+            ? try StoreThreads(flusher: flusher, dispatcher: dispatcher, housekeeper: housekeeper, preparer: preparer)
+            : nil
         life.withLockedValue { life in
             life.lock = lock
             life.dispatcher = dispatcher
@@ -120,11 +149,12 @@ package final class MessageStore: Sendable {
         let life = life.withLockedValue { life in
             let taken = life
             life = Life()
+            life.report = taken.report
             return taken
         }
         guard let housekeeper = life.housekeeper, let dispatcher = life.dispatcher else { return }
         log.state.withLock { $0.isClosed = true }
-        log.state.signal()
+        log.state.signalAll()
         if let threads = life.threads {
             threads.join(log: log, housekeeper: housekeeper)
         } else {
@@ -136,6 +166,7 @@ package final class MessageStore: Sendable {
         }
         try housekeeper.saveCheckpoint()
         try StoreError.wrap { () throws(FileSystemError) in
+            try segments.dropPrepared()
             try files.remove(configuration.rootPath + "/abort")
             try files.synchronizeDirectory(configuration.rootPath)
         }
@@ -155,7 +186,10 @@ package final class MessageStore: Sendable {
     /// Saves the checkpoint, looks at the disk and deletes what is old: the turn of the housekeeping thread, each few
     /// seconds. False when that failed, which fences the store.
     @discardableResult
-    package func housekeepingStep() -> Bool { life.withLockedValue { $0.housekeeper }?.step() ?? false }
+    package func housekeepingStep() -> Bool {
+        preparer.step()
+        return life.withLockedValue { $0.housekeeper }?.step() ?? false
+    }
 
     /// Answers sends that wait for the disk without asking it: the mistake that the simulator must catch.
     package func acknowledgeUnflushed() { flusher.completeUnflushed() }
@@ -178,10 +212,11 @@ package final class MessageStore: Sendable {
         } catch {
             return completion(.failed(error))
         }
-        if configuration.flushMode == .synchronous {
+        if configuration.flushMode == .synchronous || log.isSlow {
             flusher.wait(
                 Flusher.Waiter(
-                    end: receipt.logOffset + Int64(receipt.size), receipt: receipt, completion: completion))
+                    end: receipt.logOffset + Int64(receipt.size), receipt: receipt, sinceMillis: clock.nowMillis,
+                    completion: completion))
         } else {
             completion(.stored(receipt))
         }
@@ -240,7 +275,7 @@ package final class MessageStore: Sendable {
             result.status = .offsetOverflowBadly
             result.nextOffset = bounds.max
         } else {
-            QueueReader(segments: segments, queue: queue, maxCount: maxCount, maxBytes: maxBytes)
+            QueueReader(segments: segments, queue: queue, maxCount: maxCount, maxBytes: maxBytes, notices: notices)
                 .read(&result, into: &buffer, matching: matching)
         }
         return result
@@ -273,6 +308,19 @@ package final class MessageStore: Sendable {
         return segments.segment(at: unit.logOffset)?.storeTimestamp(at: unit.logOffset)
     }
 
+    /// Log offset of the message at an offset of a queue; nil when there is none.
+    package func logOffset(topic: String, queueId: Int32, queueOffset: Int64) -> Int64? {
+        guard let queue = queues.find(topic: topic, queueId: queueId) else { return nil }
+        let bounds = queue.bounds
+        guard queueOffset >= bounds.min, queueOffset < bounds.max, let unit = try? queue.read(at: queueOffset),
+            unit.isMessage
+        else { return nil }
+        return unit.logOffset
+    }
+
+    /// The queues of a topic that a message was ever stored in.
+    package func queueIds(topic: String) -> [Int32] { queues.queueIds(topic: topic) }
+
     /// The first offset whose message was stored at or after a time; the end of the queue when there is none.
     package func offset(topic: String, queueId: Int32, atOrAfterMillis time: Int64) -> Int64 {
         var (low, high) = queues.find(topic: topic, queueId: queueId)?.bounds ?? (0, 0)
@@ -298,7 +346,19 @@ package final class MessageStore: Sendable {
         log.state.withLock { state in
             if let refusal = state.refusal { return refusal }
             if state.isClosed { return StoreError(.shutdown, "the store is closed") }
-            return state.diskIsFull ? StoreError(.diskFull, "the disk of the commit log is too full to write") : nil
+            return state.diskRefusal ?? state.dispatchRefusal
+        }
+    }
+    /// What the last `open` found.
+    var recoveryReport: RecoveryReport? { life.withLockedValue { $0.report } }
+    /// The status, with a sentence when it is not well.
+    var statusNow: (StoreHealth.Status, String?) {
+        let isOpen = life.withLockedValue { $0.dispatcher != nil }
+        return log.state.withLock { state in
+            if let refusal = state.refusal { return (.readOnly, refusal.message) }
+            if !isOpen || state.isClosed { return (.closed, nil) }
+            if let refusal = state.diskRefusal ?? state.dispatchRefusal { return (.diskFull, refusal.message) }
+            return state.isSlow ? (.slow, "the disk is nearly full: sends wait for the disk") : (.ok, nil)
         }
     }
     /// Used part of the log's partition in percent.
@@ -316,22 +376,7 @@ package final class MessageStore: Sendable {
             queues.detach(topic: topic)
             return state.writeOffset
         }
+        try queues.tombstones.add(topic: topic, end: end)
         try queues.removeFiles(topic: topic)
-        let (dispatcher, housekeeper, hasThreads) = life.withLockedValue { life in
-            (life.dispatcher, life.housekeeper, life.threads != nil)
-        }
-        guard let dispatcher, let housekeeper else { return }
-        if !hasThreads {
-            flusher.step()
-            while dispatcher.step() {}
-        }
-        guard dispatcher.waitUntilDispatched(end, timeoutMillis: Self.dispatchWaitMillis) else {
-            throw StoreError(
-                .busy, "topic \(topic) is deleted, but messages wait to be dispatched: repeat the deletion")
-        }
-        try housekeeper.saveCheckpoint()
     }
-
-    /// Longest wait for the dispatch of what a deleted topic has in the log.
-    private static let dispatchWaitMillis: Int64 = 10_000
 }

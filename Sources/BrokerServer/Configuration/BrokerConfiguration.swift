@@ -243,6 +243,7 @@ extension BrokerConfiguration {
         store.flushIntervalMillis = try reader.integer("flushIntervalCommitLog", default: 500, in: 1...600_000)
         store.syncFlushTimeoutMillis = try reader.integer("syncFlushTimeout", default: 5_000, in: 1...600_000)
         store.retentionHours = try reader.integer("fileReservedTime", default: 72, in: 1...876_000)
+        store.retentionBytesMax = Int64(try reader.integer("fileReservedBytes", default: 0, in: 0...Int.max))
         store.deleteHours = try reader.string("deleteWhen", default: "04")
         let hours = store.deleteHours.split(separator: ";").map { Int($0) }
         guard !hours.isEmpty, hours.allSatisfy({ $0.map { (0...23).contains($0) } ?? false }) else {
@@ -252,6 +253,7 @@ extension BrokerConfiguration {
         store.diskWarningPercent = try reader.integer("diskSpaceWarningLevelRatio", default: 90, in: 35...99)
         store.diskCleanForciblyPercent = try reader.integer("diskSpaceCleanForciblyRatio", default: 85, in: 30...98)
         store.cleanForcibly = try reader.bool("cleanFileForciblyEnable", default: true)
+        store.deletesUnread = try reader.bool("deleteUnreadWhenDiskFull", default: false)
         store.checkCRCOnRecover = try reader.bool("checkCRCOnRecover", default: true)
         store.isIndexEnabled = try reader.bool("messageIndexEnable", default: true)
         store.indexSlotCount = try reader.integer("maxHashSlotNum", default: 5_000_000, in: 1...100_000_000)

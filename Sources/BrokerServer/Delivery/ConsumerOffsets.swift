@@ -48,6 +48,11 @@ package final class ConsumerOffsets: Sendable {
         state.withLockedValue { $0.table[Key(topic: topic, group: group)] ?? [:] }
     }
 
+    /// All committed offsets.
+    package var all: [(topic: String, group: String, offsets: [Int32: Int64])] {
+        state.withLockedValue { state in state.table.map { ($0.key.topic, $0.key.group, $0.value) } }
+    }
+
     /// The topics that a group has offsets on.
     package func topics(group: String) -> [String] {
         state.withLockedValue { state in

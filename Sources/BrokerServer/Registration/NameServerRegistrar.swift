@@ -33,6 +33,8 @@ package final class NameServerRegistrar: @unchecked Sendable {
     private var firstRound: EventLoopPromise<Void>?
     private var timer: RepeatedTask?
     private var isStopped = false
+    /// The name servers were told, or are about to be, that the broker is read-only.
+    private var isReadOnly = false
 
     /// A registrar for a broker that clients reach at `brokerAddress`; it calls on the client's event loop.
     package init(broker: Broker, brokerAddress: String, client: RemotingClient, logger: Logger) {
@@ -124,6 +126,10 @@ package final class NameServerRegistrar: @unchecked Sendable {
 
     private func tick() {
         let now = broker.nowMillis()
+        if broker.isReadOnly, !isReadOnly {
+            isReadOnly = true
+            for index in peers.indices { peers[index].mustRegisterAll = true }
+        }
         for index in peers.indices {
             if now - peers[index].lastFullMillis >= broker.configuration.registerPeriodMillis {
                 peers[index].mustRegisterAll = true
@@ -152,7 +158,10 @@ package final class NameServerRegistrar: @unchecked Sendable {
         peers[index].mustRegisterAll = false
         peers[index].changed = [:]
         peers[index].isCalling = true
-        let body = encode(topics, snapshot.dataVersion)
+        var version = snapshot.dataVersion
+        // Name servers look at permissions only when the version is another one.
+        if isReadOnly { version.counter += 1 }
+        let body = encode(topics, version)
         client.call(
             peers[index].address, code: .registerBroker, header: header(body), body: body,
             timeoutMillis: broker.configuration.registerTimeoutMillis
@@ -218,7 +227,8 @@ package final class NameServerRegistrar: @unchecked Sendable {
 
     private func encode(_ topics: [String: TopicConfig], _ version: DataVersion) -> ByteBuffer {
         var table = TopicConfigTable(dataVersion: version, topics: topics, mappings: mappings)
-        let allowed = broker.configuration.permission
+        var allowed = broker.configuration.permission
+        if isReadOnly { allowed.remove(.write) }
         if !allowed.isSuperset(of: .readWrite) {
             table.topics = topics.mapValues { topic in
                 var topic = topic

@@ -18,7 +18,7 @@ extension Broker {
         let statistics = statistics
         var info: [String: String] = [
             "bootTimestamp": String(bootMillis),
-            "brokerActive": "true",
+            "brokerActive": String(!isReadOnly),
             "brokerVersion": String(ProtocolVersion.current),
             "brokerVersionDesc": "V5_3_3",
             "commitLogMaxOffset": String(store.maxLogOffset),
@@ -48,6 +48,7 @@ extension Broker {
             info["\(pool)ThreadPoolQueueHeadWaitTimeMills"] = "0"
         }
         info["EndTransactionQueueSize"] = "0"
+        info.merge(storeFigures()) { current, _ in current }
         return info
     }
 

@@ -33,6 +33,17 @@ int storage_reserve(int fd, int64_t size);
 /// Makes a byte range read as zeros, without changing the file size; 0, or an errno.
 int storage_punch(int fd, int64_t offset, int64_t count);
 
+/// Reserves blocks for a byte range without changing the file size or its content; 0, or an errno.
+int storage_reserve_range(int fd, int64_t offset, int64_t count);
+
+/// The first offset at or behind `offset` that is not in a hole of the file; -1 when there is none.
+int64_t storage_next_data(int fd, int64_t offset);
+
+/// Makes everything on the file system of `fd` durable; 0, or an errno, that of an earlier failed write too.
+int storage_synchronize_file_system(int fd);
+
+/// Hour of the day, 0 to 23, in the time zone of the process; -1 when it cannot be told.
+int storage_local_hour(int64_t seconds);
 
 /// Names the calling thread, at most 15 bytes of it.
 void storage_name_thread(const char *name);

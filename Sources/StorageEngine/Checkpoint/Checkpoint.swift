@@ -16,7 +16,12 @@ struct Checkpoint: Hashable {
 
     static let fileBytes = 4096
     private static let noteAt = 1024
-    private static let noteMagic = Int64(0x4D51_5357_4350_0001)
+    /// The last two bytes are the format's version.
+    private static let noteMagic = Int64(0x4D51_5357_4350_0000)
+    /// The format that is written, and the newest that is read.
+    static let format: Int64 = 1
+    /// The version of a store that a newer program wrote; nil as a rule.
+    private(set) var newerFormat: Int64?
 
     init() {}
 
@@ -28,7 +33,14 @@ struct Checkpoint: Hashable {
         masterFlushedOffset = bytes.bigEndian(Int64.self, at: 24)
         confirmOffset = bytes.bigEndian(Int64.self, at: 32)
         let note = UnsafeRawBufferPointer(rebasing: bytes[Self.noteAt..<Self.noteAt + 16])
-        guard note.bigEndian(Int64.self, at: 0) == Self.noteMagic,
+        let magic = note.bigEndian(Int64.self, at: 0)
+        guard magic & ~0xFFFF == Self.noteMagic else { return }
+        let version = magic & 0xFFFF
+        if version > Self.format {
+            newerFormat = version
+            return
+        }
+        guard version == Self.format,
             storage_crc32(0, note.baseAddress, note.count) == bytes.bigEndian(UInt32.self, at: Self.noteAt + 16)
         else { return }
         recoverFrom = note.bigEndian(Int64.self, at: 8)
@@ -46,7 +58,7 @@ struct Checkpoint: Hashable {
         base.putBigEndian(masterFlushedOffset, at: 24)
         base.putBigEndian(confirmOffset, at: 32)
         guard let recoverFrom else { return }
-        base.putBigEndian(Self.noteMagic, at: Self.noteAt)
+        base.putBigEndian(Self.noteMagic | Self.format, at: Self.noteAt)
         base.putBigEndian(recoverFrom, at: Self.noteAt + 8)
         base.putBigEndian(storage_crc32(0, base + Self.noteAt, 16), at: Self.noteAt + 16)
     }

@@ -3,8 +3,16 @@ import NIOCore
 /// The log: where the next record goes, what waits to be flushed and dispatched.
 ///
 /// One lock orders appends; under it a record gets its log offset, its queue offset and its place in the dispatch
-/// order, and is copied into the file. It knows no threads: the store's own wait on `state`.
+/// order, and is copied into the file. It knows no threads: the store's own wait on `state`, each on its condition.
 final class CommitLog: Sendable {
+    /// The conditions of `state`, one for each thread that waits.
+    enum Condition {
+        static let dispatcher = 0
+        static let flusher = 1
+        static let preparer = 2
+        static let count = 3
+    }
+
     /// A record on its way to its consume queue.
     struct Pending {
         let queue: ConsumeQueue
@@ -26,27 +34,61 @@ final class CommitLog: Sendable {
         /// The dispatcher sleeps until it is signalled.
         var dispatcherIsParked = false
         var flusherIsParked = false
+        var preparerIsParked = false
+        /// Pages before are faulted in for writing, or are behind the writer.
+        var preparedOffset: Int64 = 0
         /// Why nothing is written any more.
         var refusal: StoreError?
-        /// The disk is too full for new records.
-        var diskIsFull = false
+        var refusalIsTold = false
+        /// The disk is too full for new records: the sentence that says so.
+        var diskRefusal: StoreError?
+        /// The disk has no room for the queues of what is in the log already.
+        var dispatchRefusal: StoreError?
+        /// The disk is nearly full: producers are slowed down.
+        var isSlow = false
+        /// Behind it the blocks of the current file are not reserved; nil when all are.
+        var unreservedOffset: Int64?
+        /// When the next file could not be made, and why.
+        var nextFileFailure: (error: StoreError, millis: Int64)?
         var isClosed = false
+
+        /// The writer comes near the end of what is prepared, and there is more to prepare.
+        var needsPreparer: Bool {
+            guard let segment else { return false }
+            return preparedOffset < segment.end && preparedOffset - writeOffset < CommitLog.preparedBytesMin
+        }
     }
 
     let segments: LogSegments
-    let state = Guarded(State())
+    let state = Guarded(State(), conditionCount: Condition.count)
     private let backlogMax: Int
+    private let isSynchronous: Bool
+    private let notices: StoreNotices
+    /// Pages that are faulted in ahead of the writer: at that distance the preparer is woken.
+    static let preparedBytesMin: Int64 = 4 << 20
+    /// A file that could not be made is tried again by appends after this time.
+    private static let nextFileRetryMillis: Int64 = 1_000
 
-    init(segments: LogSegments, backlogMax: Int) {
+    init(segments: LogSegments, backlogMax: Int, isSynchronous: Bool, notices: StoreNotices) {
         self.segments = segments
         self.backlogMax = backlogMax
+        self.isSynchronous = isSynchronous
+        self.notices = notices
     }
 
+    /// Records become readable before they are on the disk; else the flusher wakes the dispatcher.
+    private var dispatchesAtOnce: Bool { !isSynchronous }
+
+    /// Whether producers are slowed down, as the disk is nearly full.
+    var isSlow: Bool { state.withLock { $0.isSlow } }
+
     /// Starts at the end that recovery found.
-    func start(at offset: Int64, newestTimestampMillis: Int64) {
+    func start(at offset: Int64, newestTimestampMillis: Int64, unreservedOffset: Int64?) {
         state.withLock { state in
+            state.unreservedOffset = unreservedOffset
             state.writeOffset = offset
             state.flushedOffset = offset
+            state.preparedOffset = offset
             state.newestTimestampMillis = newestTimestampMillis
             state.segment = segments.segment(at: offset)
         }
@@ -61,39 +103,58 @@ final class CommitLog: Sendable {
         guard total + RecordLayout.blankBytes <= segments.fileBytes else {
             throw StoreError(.messageTooLarge, "\(total) bytes do not fit in a commit log file")
         }
-        let isParked: (Bool, Bool)
+        var wakes = (dispatcher: false, preparer: false)
         let receipt: AppendReceipt
-        (receipt, isParked) = try state.withLock { state throws(StoreError) -> (AppendReceipt, (Bool, Bool)) in
-            try checkWritable(&state)
-            if queue.isDetached { throw StoreError(.notWritable, "topic \(topic) was deleted meanwhile") }
-            let segment = try room(for: total, &state)
-            let receipt = try place(
-                &records, topic: topic, queue: queue, in: segment, nowMillis: max(nowMillis, 0), &state)
-            let isParked = (state.dispatcherIsParked, state.flusherIsParked)
-            state.dispatcherIsParked = false
-            state.flusherIsParked = false
-            return (receipt, isParked)
+        do throws(StoreError) {
+            receipt = try state.withLock { state throws(StoreError) in
+                try checkWritable(&state)
+                if queue.isDetached { throw StoreError(.notWritable, "topic \(topic) was deleted meanwhile") }
+                let segment = try room(for: total, nowMillis: nowMillis, &state)
+                let receipt = try place(
+                    &records, topic: topic, queue: queue, in: segment, nowMillis: max(nowMillis, 0), &state)
+                wakes = wakesDue(&state)
+                return receipt
+            }
+        } catch {
+            if error.code == .fenced { tellRefusal() }
+            throw error
         }
-        if isParked.0 || isParked.1 { state.signal() }
+        if wakes.dispatcher { state.signal(Condition.dispatcher) }
+        if wakes.preparer { state.signal(Condition.preparer) }
         return receipt
+    }
+
+    private func wakesDue(_ state: inout State) -> (dispatcher: Bool, preparer: Bool) {
+        let dispatcher = state.dispatcherIsParked && dispatchesAtOnce
+        if dispatcher { state.dispatcherIsParked = false }
+        let preparer = state.preparerIsParked && state.needsPreparer
+        if preparer { state.preparerIsParked = false }
+        return (dispatcher, preparer)
     }
 
     private func checkWritable(_ state: inout State) throws(StoreError) {
         if let refusal = state.refusal { throw refusal }
         if state.isClosed { throw StoreError(.shutdown, "the store is closed") }
-        if state.diskIsFull { throw StoreError(.diskFull, "the disk of the commit log is too full to write") }
+        if let refusal = state.diskRefusal ?? state.dispatchRefusal { throw refusal }
         if state.pending.count >= backlogMax {
             throw StoreError(.busy, "\(state.pending.count) messages wait to be dispatched")
         }
     }
 
     /// The segment for so many bytes: the current one, or a new one after a blank.
-    private func room(for bytes: Int, _ state: inout State) throws(StoreError) -> LogSegment {
+    private func room(for bytes: Int, nowMillis: Int64, _ state: inout State) throws(StoreError) -> LogSegment {
         if let segment = state.segment, state.writeOffset < segment.end {
             let left = Int(segment.end - state.writeOffset)
-            if bytes + RecordLayout.blankBytes <= left { return segment }
+            if bytes + RecordLayout.blankBytes <= left {
+                if let limit = state.unreservedOffset,
+                    state.writeOffset + Int64(bytes + RecordLayout.blankBytes) > limit
+                {
+                    throw StoreError(.diskFull, "the disk has no room for the rest of \(segment.path): free some")
+                }
+                return segment
+            }
             // The next file first: when there is no room for it, nothing has changed.
-            let next = try newSegment(at: segment.end)
+            let next = try newSegment(at: segment.end, nowMillis: nowMillis, &state)
             var blank = ByteBuffer()
             blank.writeMultipleIntegers(Int32(left), RecordLayout.magicBlank)
             if left >= RecordLayout.blankBytes { try copy(blank, to: segment, at: state.writeOffset, &state) }
@@ -105,17 +166,31 @@ final class CommitLog: Sendable {
         if let existing = segments.segment(at: state.writeOffset) {
             next = existing
         } else {
-            next = try newSegment(at: state.writeOffset)
+            next = try newSegment(at: state.writeOffset, nowMillis: nowMillis, &state)
         }
         state.segment = next
         return next
     }
 
-    private func newSegment(at offset: Int64) throws(StoreError) -> LogSegment {
+    /// Made by the preparer before, as a rule. After a failure not each append tries again.
+    private func newSegment(at offset: Int64, nowMillis: Int64, _ state: inout State) throws(StoreError) -> LogSegment {
+        if let failure = state.nextFileFailure, !segments.isPrepared(at: offset),
+            (0..<Self.nextFileRetryMillis).contains(nowMillis - failure.millis)
+        {
+            throw failure.error
+        }
         do throws(FileSystemError) {
-            return try segments.add(at: offset)
+            let segment = try segments.add(at: offset)
+            state.nextFileFailure = nil
+            state.unreservedOffset = nil
+            return segment
         } catch {
-            throw StoreError(error)
+            var failure = StoreError(error)
+            if failure.code == .diskFull {
+                failure.message = "the disk has no room for the next file of the commit log (\(error)): free some"
+            }
+            state.nextFileFailure = (failure, nowMillis)
+            throw failure
         }
     }
 
@@ -181,6 +256,17 @@ final class CommitLog: Sendable {
         state.withLock { state in
             if state.refusal == nil { state.refusal = refusal }
         }
-        state.signal()
+        state.signalAll()
+        tellRefusal()
+    }
+
+    /// Tells the operator, once.
+    private func tellRefusal() {
+        let refusal = state.withLock { state -> StoreError? in
+            guard let refusal = state.refusal, !state.refusalIsTold else { return nil }
+            state.refusalIsTold = true
+            return refusal
+        }
+        if let refusal { notices.post(.fenced(refusal)) }
     }
 }

@@ -10,6 +10,8 @@ final class Dispatcher: Sendable {
         var offset: Int64 = 0
         var timestampMillis: Int64 = 0
         var failure: StoreError?
+        /// Taken from the log, but the disk had no room for its queue units yet.
+        var stalled: [CommitLog.Pending]?
     }
 
     let progress = Guarded(Progress())
@@ -17,45 +19,86 @@ final class Dispatcher: Sendable {
     private let isSynchronous: Bool
     private let clock: any StoreClock
     private let observer: Observer?
+    private let notices: StoreNotices
     /// After a busy pass the thread naps this long instead of parking, so that a stream of appends need not wake it
     /// one by one. Well below the millisecond a waiting receiver may see.
     private static let napNanos = 50_000
+    /// Pause before what the full disk did not take is tried again.
+    private static let stallMillis: Int64 = 1_000
 
-    init(log: CommitLog, isSynchronous: Bool, clock: any StoreClock, observer: Observer?) {
+    init(log: CommitLog, isSynchronous: Bool, clock: any StoreClock, observer: Observer?, notices: StoreNotices) {
         self.log = log
         self.isSynchronous = isSynchronous
         self.clock = clock
         self.observer = observer
+        self.notices = notices
     }
 
     /// Until the log is closed and everything that may be dispatched is.
     func run() {
         while let batch = nextBatch() {
-            guard carryOut(batch) else { return }
+            guard carryOut(batch) else {
+                if progress.withLock({ $0.failure }) == nil, waitForRoom() { continue }
+                return
+            }
             var nap = timespec(tv_sec: 0, tv_nsec: Self.napNanos)
             nanosleep(&nap, nil)
         }
     }
 
-    /// Dispatches what may be dispatched by now; false when there is nothing, or when dispatch has failed for good.
+    /// Dispatches what may be dispatched by now; false when there is nothing, when the disk is full, or when dispatch has
+    /// failed for good.
     func step() -> Bool {
-        guard progress.withLock({ $0.failure == nil }), let batch = log.state.withLock({ takeReady(&$0) }) else {
-            return false
-        }
+        let (failure, stalled) = progress.withLock { ($0.failure, $0.stalled) }
+        guard failure == nil, let batch = stalled ?? log.state.withLock({ takeReady(&$0) }) else { return false }
         return carryOut(batch)
     }
 
-    /// Dispatches; a failure ends it for good and fences the log.
+    /// Dispatches. A full disk leaves the batch for the next time and has appends refused; any other failure ends
+    /// dispatch for good and fences the log.
     private func carryOut(_ batch: [CommitLog.Pending]) -> Bool {
-        do {
+        do throws(StoreError) {
             try dispatch(batch)
+            let wasStalled = progress.withLock { progress in
+                defer { progress.stalled = nil }
+                return progress.stalled != nil
+            }
+            if wasStalled { log.state.withLock { $0.dispatchRefusal = nil } }
             return true
         } catch {
+            if error.code == .diskFull {
+                stall(batch, error)
+                return false
+            }
             progress.withLock { $0.failure = error }
             progress.signal()
             log.fence(StoreError(.fenced, "dispatch failed (\(error.message)): the broker takes no messages"))
             return false
         }
+    }
+
+    private func stall(_ batch: [CommitLog.Pending], _ error: StoreError) {
+        let isNew = progress.withLock { progress in
+            defer { progress.stalled = batch }
+            return progress.stalled == nil
+        }
+        guard isNew else { return }
+        let refusal = StoreError(.diskFull, "the disk has no room for consume queues (\(error.message)): free some")
+        log.state.withLock { $0.dispatchRefusal = refusal }
+        notices.post(.waitsForRoom(refusal))
+    }
+
+    /// False when the store closes before there is room.
+    private func waitForRoom() -> Bool {
+        let isClosed =
+            log.state.wait(on: CommitLog.Condition.dispatcher, timeoutMillis: Self.stallMillis) { state in
+                state.isClosed ? true : nil
+            } ?? false
+        if isClosed {
+            progress.withLock { $0.failure = StoreError(.diskFull, "the disk has no room for consume queues") }
+            progress.signal()
+        }
+        return !isClosed
     }
 
     /// Waits until everything before a log offset is in the consume queues; false when that does not come to pass.
@@ -68,7 +111,8 @@ final class Dispatcher: Sendable {
 
     /// What may be dispatched, waiting for it; nil at the end.
     private func nextBatch() -> [CommitLog.Pending]? {
-        log.state.wait { state -> [CommitLog.Pending]?? in
+        if let stalled = progress.withLock({ $0.stalled }) { return stalled }
+        return log.state.wait(on: CommitLog.Condition.dispatcher) { state -> [CommitLog.Pending]?? in
             if let batch = takeReady(&state) { return batch }
             if state.isClosed { return .some(nil) }
             state.dispatcherIsParked = true

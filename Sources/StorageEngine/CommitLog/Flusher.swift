@@ -1,3 +1,4 @@
+import Glibc
 import NIOConcurrencyHelpers
 
 /// Makes the log durable: group commit for SYNC_FLUSH, at intervals for ASYNC_FLUSH. Runs on one thread of its own.
@@ -8,11 +9,14 @@ final class Flusher: Sendable {
     struct Waiter {
         let end: Int64
         let receipt: AppendReceipt
+        let sinceMillis: Int64
         let completion: @Sendable (AppendOutcome) -> Void
     }
 
     private struct Waiting {
         var waiters: [Waiter] = []
+        /// Those whose flush is under way.
+        var flushing: [Waiter] = []
         /// The thread is gone: nobody else will complete a waiter.
         var hasEnded = false
     }
@@ -23,6 +27,8 @@ final class Flusher: Sendable {
     private let waiting = Guarded(Waiting())
     // One flush at a time: of two at once only one would see that a page was lost.
     private let flushing = NIOLock()
+    /// Wait before a flush when the disk is nearly full, so that producers slow down.
+    private static let slowNanos = 100_000_000
 
     init(log: CommitLog, isSynchronous: Bool, intervalMillis: Int) {
         self.log = log
@@ -42,13 +48,17 @@ final class Flusher: Sendable {
             state.flusherIsParked = false
             return parked
         }
-        if mustSignal { log.state.signal() }
+        if mustSignal { log.state.signal(CommitLog.Condition.flusher) }
     }
 
     /// Until the log is closed; the last pass flushes what is left.
     func run() {
         while true {
             let isLast = waitForWork()
+            if !isLast, log.state.withLock({ $0.isSlow }) {
+                var pause = timespec(tv_sec: 0, tv_nsec: Self.slowNanos)
+                nanosleep(&pause, nil)
+            }
             step()
             guard isLast else { continue }
             let hasEnded = waiting.withLock { waiting in
@@ -62,20 +72,39 @@ final class Flusher: Sendable {
     /// Flushes what is in the log now and completes who waits for it.
     func step() {
         // Taken before the target is read: all of them are covered by it.
-        let waiters = takeWaiters()
-        complete(waiters, flush())
+        waiting.withLock { waiting in
+            waiting.flushing = waiting.waiters
+            waiting.waiters = []
+        }
+        let failure = flush()
+        complete(takeFlushing(), failure)
     }
 
     /// What a broken flusher would do, for the simulator to catch: completes who waits without a flush.
     func completeUnflushed() {
-        complete(takeWaiters(), nil)
+        let waiters = waiting.withLock { waiting in
+            defer { waiting.waiters = [] }
+            return waiting.waiters
+        }
+        complete(waiters, nil)
     }
 
-    private func takeWaiters() -> [Waiter] {
+    /// Gives those an answer who wait since before a moment: the disk hangs. Their messages may still become durable.
+    func expire(before deadlineMillis: Int64) {
+        let late = waiting.withLock { waiting in
+            let late = (waiting.flushing + waiting.waiters).filter { $0.sinceMillis < deadlineMillis }
+            guard !late.isEmpty else { return late }
+            waiting.flushing.removeAll { $0.sinceMillis < deadlineMillis }
+            waiting.waiters.removeAll { $0.sinceMillis < deadlineMillis }
+            return late
+        }
+        complete(late, late.isEmpty ? nil : StoreError(.flushTimeout, "the disk took too long to flush the message"))
+    }
+
+    private func takeFlushing() -> [Waiter] {
         waiting.withLock { waiting in
-            let taken = waiting.waiters
-            waiting.waiters = []
-            return taken
+            defer { waiting.flushing = [] }
+            return waiting.flushing
         }
     }
 
@@ -88,7 +117,7 @@ final class Flusher: Sendable {
     /// Waits for something to flush; true when the log is closed.
     private func waitForWork() -> Bool {
         if isSynchronous {
-            return log.state.wait { [waiting] state in
+            return log.state.wait(on: CommitLog.Condition.flusher) { [waiting] state in
                 if state.isClosed { return true }
                 let hasWaiters = waiting.withLock { !$0.waiters.isEmpty }
                 if hasWaiters || (state.writeOffset > state.flushedOffset && state.refusal == nil) { return false }
@@ -96,7 +125,13 @@ final class Flusher: Sendable {
                 return nil
             } ?? false
         }
-        return log.state.wait(timeoutMillis: intervalMillis) { $0.isClosed ? true : nil } ?? false
+        return log.state.wait(on: CommitLog.Condition.flusher, timeoutMillis: intervalMillis) { [waiting] state in
+            if state.isClosed { return true }
+            // Only producers that are slowed down wait here.
+            if waiting.withLock({ !$0.waiters.isEmpty }) { return false }
+            state.flusherIsParked = true
+            return nil
+        } ?? false
     }
 
     /// Flushes to the end of the log as it is now.
@@ -110,7 +145,7 @@ final class Flusher: Sendable {
         if end <= start { return nil }
         do throws(FileSystemError) {
             for segment in log.segments.all where segment.end > start && segment.base < end {
-                try segment.synchronize(from: start, to: end)
+                if isSynchronous { try segment.synchronizeAll() } else { try segment.synchronize(from: start, to: end) }
             }
         } catch {
             let refusal = StoreError(
@@ -125,7 +160,7 @@ final class Flusher: Sendable {
             if parked { state.dispatcherIsParked = false }
             return parked
         }
-        if mustSignal { log.state.signal() }
+        if mustSignal { log.state.signal(CommitLog.Condition.dispatcher) }
         return nil
     }
 }

@@ -16,17 +16,47 @@ final class LogSegment: Sendable {
 
     var end: Int64 { base + Int64(region.count) }
 
-    /// Makes the bytes up to a log offset durable, from another one on.
+    /// Makes the bytes up to a log offset durable, from another one on. Pages behind them, faulted in for the records to
+    /// come, are left alone: they would be written twice.
     func synchronize(from start: Int64, to end: Int64) throws(FileSystemError) {
         let first = Int(max(start, base) - base)
         let last = Int(min(end, self.end) - base)
         if last > first { try region.synchronize(from: first, count: last - first) }
     }
 
+    /// Makes everything written to the file durable, whether by a call or to the mapping.
+    func synchronizeAll() throws(FileSystemError) {
+        try file.synchronize()
+    }
+
     /// Makes everything behind a log offset read as zeros.
     func erase(from offset: Int64) throws(FileSystemError) {
         let first = Int(max(offset, base) - base)
+        if try file.isZero(from: first) { return }
         try file.zero(from: first, count: region.count - first)
+    }
+
+    /// Reserves the blocks from a log offset to the end of the file.
+    func reserve(from offset: Int64) throws(FileSystemError) {
+        let first = Int(max(offset, base) - base)
+        try file.reserve(from: first, count: region.count - first)
+    }
+
+    /// Faults in the pages from one log offset to another for writing.
+    func prepareForWriting(from start: Int64, to end: Int64) throws(FileSystemError) {
+        let first = Int(max(start, base) - base)
+        let last = Int(min(end, self.end) - base)
+        if last > first { try region.prepareForWriting(from: first, count: last - first) }
+    }
+
+    /// The first place at or behind a log offset that may hold anything but zeros; nil when the rest is empty.
+    func nextData(from offset: Int64) -> Int64? {
+        file.nextData(from: Int(offset - base)).map { base + Int64($0) }
+    }
+
+    /// Reads bytes of the file from a log offset on, as many as there are and fit.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileSystemError) -> Int {
+        try file.read(into: buffer, at: Int(offset - base))
     }
 }
 
@@ -36,6 +66,10 @@ final class LogSegments: Sendable {
     private let directory: String
     let fileBytes: Int
     private let list = NIOLockedValueBox<[LogSegment]>([])
+    /// The file after the last one, made before it is needed. Under `creating`.
+    private let prepared = NIOLockedValueBox<LogSegment?>(nil)
+    // One file is made at a time: whoever comes second finds it made.
+    private let creating = NIOLock()
 
     init(files: any FileSystem, directory: String, fileBytes: Int) {
         self.files = files
@@ -89,14 +123,59 @@ final class LogSegments: Sendable {
         list.withLockedValue { $0 = found }
     }
 
-    /// Adds the file that starts at a log offset. Its blocks are reserved, so that a full disk shows here.
+    /// Adds the file that starts at a log offset: the prepared one, or a new one.
     func add(at base: Int64) throws(FileSystemError) -> LogSegment {
+        creating.lock()
+        defer { creating.unlock() }
+        let ready = prepared.withLockedValue { segment in
+            defer { segment = nil }
+            return segment
+        }
+        let segment: LogSegment
+        if let ready, ready.base == base { segment = ready } else { segment = try create(at: base) }
+        list.withLockedValue { $0.append(segment) }
+        return segment
+    }
+
+    /// Makes the file that will follow the last one, if it is not there yet, so that no append waits for it.
+    func prepareNext() throws(FileSystemError) {
+        creating.lock()
+        defer { creating.unlock() }
+        guard let base = list.withLockedValue({ $0.last?.end }), !isPrepared(at: base) else { return }
+        let segment = try create(at: base)
+        prepared.withLockedValue { $0 = segment }
+    }
+
+    /// The file after the last one, when it is made already.
+    var preparedSegment: LogSegment? { prepared.withLockedValue { $0 } }
+
+    /// Whether the file at a log offset is made already, though not in use.
+    func isPrepared(at base: Int64) -> Bool {
+        prepared.withLockedValue { $0?.base == base }
+    }
+
+    /// Removes a prepared file that was never written to.
+    func dropPrepared() throws(FileSystemError) {
+        creating.lock()
+        defer { creating.unlock() }
+        let dropped = prepared.withLockedValue { segment in
+            defer { segment = nil }
+            return segment
+        }
+        if let dropped { try files.remove(dropped.path) }
+    }
+
+    /// Blocks are reserved, so that a full disk shows here.
+    private func create(at base: Int64) throws(FileSystemError) -> LogSegment {
         let path = directory + "/" + SegmentName.name(of: base)
+        // A reservation that fails half way costs the file system much work; it is tried again and again.
+        guard try files.space(at: directory).availableBytes >= Int64(fileBytes) else {
+            throw FileSystemError(kind: .noSpace, operation: "create", path: path)
+        }
         do {
             let file = try files.openFile(path, mode: .create(size: fileBytes, reserve: true))
             let segment = try LogSegment(base: base, path: path, file: file)
             try files.synchronizeDirectory(directory)
-            list.withLockedValue { $0.append(segment) }
             return segment
         } catch {
             // A half made file would be refused at the next start.

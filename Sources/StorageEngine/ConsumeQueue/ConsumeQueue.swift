@@ -12,10 +12,8 @@ final class ConsumeQueue: @unchecked Sendable {
     /// The topic was deleted: it takes no more messages. Under the commit log's append lock.
     var isDetached = false
 
-    private let files: any FileSystem
-    private let directory: String
-    private let fileBytes: Int
-    private let creating: NIOLock
+    private let sharing: QueueSharing
+    private let root: String
     private let lock = NIOLock()
     private var minOffset: Int64 = 0
     private var maxOffset: Int64 = 0
@@ -24,20 +22,23 @@ final class ConsumeQueue: @unchecked Sendable {
     private var regions: [Int64: any MappedRegion] = [:]
     private var dirty: Set<Int64> = []
     private var lastUseMillis: Int64 = 0
+    /// Read or written since it was last asked to let go.
+    private var isUsed = false
     private var isRemoved = false
     /// A file was created: its name is not on disk yet.
     private var hasNewFiles = false
 
-    init(
-        topic: String, queueId: Int32, files: any FileSystem, directory: String, fileBytes: Int, creating: NIOLock
-    ) {
-        self.creating = creating
+    /// A queue whose files lie below `root`, by topic and number.
+    init(topic: String, queueId: Int32, root: String, sharing: QueueSharing) {
         self.topic = topic
         self.queueId = queueId
-        self.files = files
-        self.directory = directory
-        self.fileBytes = fileBytes
+        self.root = root
+        self.sharing = sharing
     }
+
+    private var files: any FileSystem { sharing.files }
+    private var fileBytes: Int { sharing.fileBytes }
+    private var directory: String { "\(root)/\(topic)/\(queueId)" }
 
     /// Offsets that can be read: the first, and the one after the last.
     var bounds: (min: Int64, max: Int64) { lock.withLock { (minOffset, maxOffset) } }
@@ -125,6 +126,13 @@ final class ConsumeQueue: @unchecked Sendable {
         body(units[...])
     }
 
+    /// Log offset of the newest message; -1 when there is none.
+    func newestLogOffset() throws(StoreError) -> Int64 {
+        let (low, high) = bounds
+        guard high > low, let unit = try read(at: high - 1), unit.isMessage else { return -1 }
+        return unit.logOffset
+    }
+
     // MARK: Writing (one thread)
 
     /// Writes the unit of an offset; a gap before it is filled with units that are no messages. Not readable before
@@ -141,11 +149,17 @@ final class ConsumeQueue: @unchecked Sendable {
         if end < offset {
             let start = max(end, number * unitsPerFile)
             for gap in start..<offset {
-                try store(.preFill, in: region, index: Int(gap % unitsPerFile))
+                try store(.preFill, in: region, number: number, index: Int(gap % unitsPerFile))
             }
         }
-        try store(unit, in: region, index: index)
-        lock.withLock { _ = dirty.insert(number) }
+        try store(unit, in: region, number: number, index: index)
+        lock.withLock { noteChange(number) }
+    }
+
+    /// Under `lock`.
+    private func noteChange(_ number: Int64) {
+        if dirty.isEmpty { sharing.noteChanged(self) }
+        dirty.insert(number)
     }
 
     /// Makes everything before an offset readable.
@@ -160,9 +174,22 @@ final class ConsumeQueue: @unchecked Sendable {
         }
     }
 
-    private func store(_ unit: QueueUnit, in region: any MappedRegion, index: Int) throws(StoreError) {
-        let failure: FileSystemError? = withUnsafeTemporaryAllocation(byteCount: QueueUnit.size, alignment: 8) {
-            buffer in
+    private func store(
+        _ unit: QueueUnit, in region: any MappedRegion, number: Int64, index: Int
+    ) throws(StoreError) {
+        guard let failure = copy(unit, to: region, index: index) else { return }
+        // Queue files are sparse, so that a full disk shows at the store to a page. Room reserved for the page tells it
+        // from a broken disk, and makes the second try succeed.
+        try StoreError.wrap { () throws(FileSystemError) in
+            guard failure.kind == .inputOutput else { throw failure }
+            try files.openFile(path(number), mode: .existing).reserve(
+                from: index * QueueUnit.size, count: QueueUnit.size)
+        }
+        if let failure = copy(unit, to: region, index: index) { throw StoreError(failure) }
+    }
+
+    private func copy(_ unit: QueueUnit, to region: any MappedRegion, index: Int) -> FileSystemError? {
+        withUnsafeTemporaryAllocation(byteCount: QueueUnit.size, alignment: 8) { buffer in
             guard let base = buffer.baseAddress else { return nil }
             unit.write(to: base)
             do throws(FileSystemError) {
@@ -172,7 +199,6 @@ final class ConsumeQueue: @unchecked Sendable {
                 return error
             }
         }
-        if let failure { throw StoreError(failure) }
     }
 
     // MARK: Files
@@ -183,7 +209,8 @@ final class ConsumeQueue: @unchecked Sendable {
 
     private func region(number: Int64) throws(StoreError) -> (any MappedRegion)? {
         let known: (region: (any MappedRegion)?, exists: Bool) = lock.withLock {
-            (regions[number], numbers?.contains(number) ?? false)
+            isUsed = true
+            return (regions[number], numbers?.contains(number) ?? false)
         }
         if let region = known.region { return region }
         guard known.exists else { return nil }
@@ -193,8 +220,8 @@ final class ConsumeQueue: @unchecked Sendable {
     /// Nil when the queue is removed.
     private func writableRegion(number: Int64) throws(StoreError) -> (any MappedRegion)? {
         if let region = try region(number: number) { return region }
-        creating.lock()
-        defer { creating.unlock() }
+        sharing.creating.lock()
+        defer { sharing.creating.unlock() }
         if lock.withLock({ isRemoved }) { return nil }
         try StoreError.wrap { () throws(FileSystemError) in try files.makeDirectories(directory) }
         let region = try open(number, mode: .create(size: fileBytes, reserve: false))
@@ -209,51 +236,79 @@ final class ConsumeQueue: @unchecked Sendable {
         let region = try StoreError.wrap { () throws(FileSystemError) in
             try files.openFile(path(number), mode: mode).map()
         }
-        return lock.withLock {
+        let (kept, victims) = lock.withLock {
             // Two readers may have opened it at once: all use the first.
             let kept = regions[number] ?? region
+            if regions.count >= Self.regionsMax { regions = regions.filter { $0.key == numbers?.upperBound } }
             regions[number] = kept
-            return kept
+            return (kept, sharing.noteMapped(self))
         }
+        for victim in victims { victim.letGo() }
+        return kept
     }
 
-    /// Makes the written units durable.
-    func synchronize() throws(StoreError) {
-        let (work, isNew) = lock.withLock {
+    /// Files of one queue that are mapped at a time: a reader far behind goes through one after the other.
+    private static let regionsMax = 4
+
+    /// Makes the written units durable; returns the directories that have to be flushed for new files to last.
+    func synchronize() throws(StoreError) -> [String] {
+        let (work, isNew) = takeChanges()
+        // A mapping may have been let go since the write: the file is what counts.
+        do throws(StoreError) {
+            try unlessRemoved { () throws(StoreError) in
+                for number in work {
+                    guard let region = try region(number: number) else { continue }
+                    try StoreError.wrap { () throws(FileSystemError) in
+                        try region.synchronize(from: 0, count: region.count)
+                    }
+                }
+            }
+        } catch {
+            // A flush that failed is final, whatever the reason.
+            throw StoreError(.io, error.message)
+        }
+        guard isNew else { return [] }
+        var directories: [String] = []
+        var path = directory[...]
+        for _ in 0..<4 {
+            directories.append(String(path))
+            guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { break }
+            path = path[..<slash]
+        }
+        return directories
+    }
+
+    /// Forgets what has to be flushed: the whole partition is flushed next.
+    func forgetChanges() { _ = takeChanges() }
+
+    private func takeChanges() -> (numbers: Set<Int64>, isNew: Bool) {
+        lock.withLock {
             defer {
                 dirty.removeAll()
                 hasNewFiles = false
             }
             return (dirty, hasNewFiles)
         }
-        // A mapping may have been let go since the write: the file is what counts.
-        try unlessRemoved { () throws(StoreError) in
-            for number in work {
-                guard let region = try region(number: number) else { continue }
-                try StoreError.wrap { () throws(FileSystemError) in
-                    try region.synchronize(from: 0, count: region.count)
-                }
-            }
-            if isNew { try synchronizeDirectories() }
-        }
     }
 
-    /// Makes the names of new files and of the directories above them durable.
-    private func synchronizeDirectories() throws(StoreError) {
-        var path = directory[...]
-        for _ in 0..<4 {
-            let name = String(path)
-            try StoreError.wrap { () throws(FileSystemError) in try files.synchronizeDirectory(name) }
-            guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return }
-            path = path[..<slash]
-        }
-    }
-
-    /// Lets go of the mappings when nobody wrote for a while and nothing waits for a flush.
-    func closeIfIdle(before deadlineMillis: Int64) {
+    /// Lets go of the mappings when nobody read or wrote for a while.
+    func closeIfIdle(before deadlineMillis: Int64, nowMillis: Int64) {
         lock.withLock {
-            if lastUseMillis < deadlineMillis, dirty.isEmpty, !regions.isEmpty { regions.removeAll() }
+            if isUsed {
+                isUsed = false
+                lastUseMillis = max(lastUseMillis, nowMillis)
+            }
+            if lastUseMillis < deadlineMillis { unmap() }
         }
+    }
+
+    /// Lets go of the mappings: other queues need them more.
+    func letGo() { lock.withLock { unmap() } }
+
+    /// Under `lock`. Readers that hold a mapping keep it.
+    private func unmap() {
+        regions.removeAll()
+        sharing.noteUnmapped(self)
     }
 
     /// Drops the units of records at or behind a log offset; recovery found the log ends there.
@@ -270,12 +325,12 @@ final class ConsumeQueue: @unchecked Sendable {
         let empty = QueueUnit(logOffset: 0, recordSize: 0, tagsCode: 0)
         for index in offset..<written {
             if let region = try region(number: index / unitsPerFile) {
-                try store(empty, in: region, index: Int(index % unitsPerFile))
+                try store(empty, in: region, number: index / unitsPerFile, index: Int(index % unitsPerFile))
             }
         }
         lock.withLock {
             maxOffset = offset
-            for number in offset / unitsPerFile...written / unitsPerFile { dirty.insert(number) }
+            for number in offset / unitsPerFile...written / unitsPerFile { noteChange(number) }
         }
         nextOffset = offset
     }
@@ -313,7 +368,7 @@ final class ConsumeQueue: @unchecked Sendable {
     func forgetFiles() {
         lock.withLock {
             isRemoved = true
-            regions.removeAll()
+            unmap()
             dirty.removeAll()
             numbers = nil
         }
@@ -335,11 +390,13 @@ final class ConsumeQueue: @unchecked Sendable {
         guard let held else { return }
         for number in held where (number + 1) * unitsPerFile > end {
             let index = Int(max(0, end - number * unitsPerFile))
-            try StoreError.wrap { () throws(FileSystemError) in
+            let wasEmpty = try StoreError.wrap { () throws(FileSystemError) in
                 let file = try files.openFile(path(number), mode: .existing)
+                if try file.isZero(from: index * QueueUnit.size) { return true }
                 try file.zero(from: index * QueueUnit.size, count: fileBytes - index * QueueUnit.size)
+                return false
             }
-            lock.withLock { _ = dirty.insert(number) }
+            if !wasEmpty { lock.withLock { noteChange(number) } }
         }
     }
 }

@@ -4,18 +4,28 @@ import NIOConcurrencyHelpers
 final class ConsumeQueueTable: Sendable {
     private let files: any FileSystem
     private let root: String
-    private let fileBytes: Int
     private let batchRoot: String
+    private let sharing: QueueSharing
+    /// Where the lives of deleted topics ended.
+    let tombstones: Tombstones
     private let topics = NIOLockedValueBox<[String: [Int32: ConsumeQueue]]>([:])
-    // Held while queue files are created or a topic's are removed: a new topic of the same name has the same paths.
-    private let creating = NIOLock()
     private let batchTopics = NIOLockedValueBox<Set<String>>([])
 
-    init(files: any FileSystem, root: String, batchRoot: String, fileBytes: Int) {
+    init(files: any FileSystem, configuration: StoreConfiguration) {
         self.files = files
-        self.root = root
-        self.batchRoot = batchRoot
-        self.fileBytes = fileBytes
+        root = configuration.queueDirectory
+        batchRoot = configuration.rootPath + "/batchconsumequeue"
+        sharing = QueueSharing(
+            files: files, fileBytes: configuration.queueFileBytes, mappedMax: configuration.mappedQueuesMax)
+        tombstones = Tombstones(files: files, path: configuration.rootPath + "/deletedtopics")
+    }
+
+    /// The queues written to since the last call.
+    func takeChanged() -> [ConsumeQueue] { sharing.takeChanged() }
+
+    /// Has queues that nobody used for a while let go of their files.
+    func closeIdle(before deadlineMillis: Int64, nowMillis: Int64) {
+        for queue in sharing.mapped { queue.closeIfIdle(before: deadlineMillis, nowMillis: nowMillis) }
     }
 
     /// Whether Apache keeps the topic in batch consume queues (`queue.type=BatchCQ`), which are left as they are.
@@ -26,6 +36,11 @@ final class ConsumeQueueTable: Sendable {
     /// The queue, if a message was ever stored in it.
     func find(topic: String, queueId: Int32) -> ConsumeQueue? {
         topics.withLockedValue { $0[topic]?[queueId] }
+    }
+
+    /// The numbers of a topic's queues.
+    func queueIds(topic: String) -> [Int32] {
+        topics.withLockedValue { $0[topic].map { Array($0.keys) } ?? [] }
     }
 
     /// The queue, made when new. Its files come with its first unit.
@@ -72,18 +87,21 @@ final class ConsumeQueueTable: Sendable {
         }
     }
 
+    /// Forgets a topic and removes its files; before the log takes messages.
+    func remove(topic: String) throws(StoreError) {
+        detach(topic: topic)
+        try removeFiles(topic: topic)
+    }
+
     /// Removes the files of a detached topic, before any of a new one of that name are created.
     func removeFiles(topic: String) throws(StoreError) {
-        creating.lock()
-        defer { creating.unlock() }
+        sharing.creating.lock()
+        defer { sharing.creating.unlock() }
         try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(root + "/" + topic) }
     }
 
     private func make(topic: String, queueId: Int32) -> ConsumeQueue {
-        ConsumeQueue(
-            topic: topic, queueId: queueId, files: files, directory: "\(root)/\(topic)/\(queueId)",
-            fileBytes: fileBytes,
-            creating: creating)
+        ConsumeQueue(topic: topic, queueId: queueId, root: root, sharing: sharing)
     }
 
     private func subdirectories(of path: String) throws(StoreError) -> [String] {

@@ -6,15 +6,17 @@ struct QueueReader {
     let queue: ConsumeQueue
     let maxCount: Int
     let maxBytes: Int
+    let notices: StoreNotices
     /// Units looked at for one read, so that a filter that nothing passes cannot hold a loop.
     private static let scanMax = 800
     private static let portion = 32
 
-    init(segments: LogSegments, queue: ConsumeQueue, maxCount: Int, maxBytes: Int) {
+    init(segments: LogSegments, queue: ConsumeQueue, maxCount: Int, maxBytes: Int, notices: StoreNotices) {
         self.segments = segments
         self.queue = queue
         self.maxCount = maxCount
         self.maxBytes = maxBytes
+        self.notices = notices
     }
 
     /// Fills in records, the next offset and the status.
@@ -73,9 +75,12 @@ struct QueueReader {
     ) -> Taking {
         let before = buffer.writerIndex
         do throws(FileSystemError) {
-            guard let segment = segments.segment(at: unit.logOffset),
-                try segment.copyRecord(at: unit.logOffset, expectedSize: Int(unit.recordSize), into: &buffer)
-            else { return .noRecord }
+            guard let segment = segments.segment(at: unit.logOffset) else { return .noRecord }
+            guard try segment.copyRecord(at: unit.logOffset, expectedSize: Int(unit.recordSize), into: &buffer) else {
+                notices.note(
+                    .init(file: segment.path, logOffset: unit.logOffset, bytes: Int64(unit.recordSize)))
+                return .noRecord
+            }
         } catch {
             return .unreadable
         }

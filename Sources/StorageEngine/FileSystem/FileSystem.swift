@@ -97,6 +97,8 @@ package protocol FileSystem: Sendable {
     func link(_ source: String, to target: String) throws(FileSystemError)
     /// Makes creations, removals and renames in a directory durable.
     func synchronizeDirectory(_ path: String) throws(FileSystemError)
+    /// Makes everything below a directory durable: files, names and directories. For when there is much of it.
+    func synchronizeTree(_ path: String) throws(FileSystemError)
     /// Locks a file against other processes; `locked` when another holder exists. Released when the value is dropped.
     func lock(_ path: String) throws(FileSystemError) -> any FileLock
     /// Room on the partition that holds `path`.
@@ -118,6 +120,10 @@ package protocol StoreFile: AnyObject, Sendable {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError)
     /// Makes a range read as zeros.
     func zero(from offset: Int, count: Int) throws(FileSystemError)
+    /// Reserves the blocks of a range, so that a full disk shows here and not at a later store to a mapped page.
+    func reserve(from offset: Int, count: Int) throws(FileSystemError)
+    /// The first offset at or behind another one where the file may hold anything but zeros; nil when there is none.
+    func nextData(from offset: Int) -> Int?
     /// Changes the length.
     func truncate(to size: Int) throws(FileSystemError)
     /// Returns when everything written before is on the disk. An error means it may never be.
@@ -139,4 +145,44 @@ package protocol MappedRegion: AnyObject, Sendable {
     func copyOut(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError)
     /// Makes a range durable; same promise as `StoreFile.synchronize`.
     func synchronize(from offset: Int, count: Int) throws(FileSystemError)
+}
+
+extension FileSystem {
+    /// File by file; an adapter with one call for all of it uses that.
+    package func synchronizeTree(_ path: String) throws(FileSystemError) {
+        for entry in try list(path) {
+            let child = path + "/" + entry.name
+            if entry.isDirectory {
+                try synchronizeTree(child)
+            } else {
+                try openFile(child, mode: .existing).synchronize()
+            }
+        }
+        try synchronizeDirectory(path)
+    }
+}
+
+extension StoreFile {
+    /// Nothing to do where blocks are never missing.
+    package func reserve(from offset: Int, count: Int) throws(FileSystemError) {}
+
+    /// Data everywhere.
+    package func nextData(from offset: Int) -> Int? {
+        guard let size = try? size(), offset < size else { return nil }
+        return offset
+    }
+
+    /// Whether only zeros follow an offset.
+    func isZero(from offset: Int) throws(FileSystemError) -> Bool {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
+        defer { buffer.deallocate() }
+        var at = offset
+        while let next = nextData(from: at) {
+            let count = try read(into: buffer, at: next)
+            if count == 0 { return true }
+            if buffer[..<count].contains(where: { $0 != 0 }) { return false }
+            at = next + count
+        }
+        return true
+    }
 }

@@ -108,6 +108,15 @@ package struct LinuxFileSystem: FileSystem {
         if fsync(descriptor) != 0 && errno != EINVAL { throw .last("fsync", path) }
     }
 
+    /// `syncfs`: one pass over the partition instead of a journal commit for each file.
+    package func synchronizeTree(_ path: String) throws(FileSystemError) {
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0 { throw .last("open", path) }
+        defer { _ = close(descriptor) }
+        let failure = storage_synchronize_file_system(descriptor)
+        if failure != 0 { throw FileSystemError(errorNumber: failure, "syncfs", path) }
+    }
+
     /// A record lock of byte 0, as Java's FileChannel takes it.
     package func lock(_ path: String) throws(FileSystemError) -> any FileLock {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
@@ -234,6 +243,19 @@ final class LinuxFile: StoreFile {
         if failure != 0 && failure != EOPNOTSUPP && failure != ENOSYS {
             throw FileSystemError(errorNumber: failure, "fallocate", path)
         }
+    }
+
+    func reserve(from offset: Int, count: Int) throws(FileSystemError) {
+        if count <= 0 { return }
+        let failure = storage_reserve_range(descriptor, Int64(offset), Int64(count))
+        if failure != 0 && failure != EOPNOTSUPP && failure != ENOSYS {
+            throw FileSystemError(errorNumber: failure, "fallocate", path)
+        }
+    }
+
+    func nextData(from offset: Int) -> Int? {
+        let found = storage_next_data(descriptor, Int64(offset))
+        return found < 0 ? nil : Int(found)
     }
 
     func synchronize() throws(FileSystemError) {

@@ -41,12 +41,21 @@ package struct ReadResult: Sendable {
 
 /// What opening a store found and did.
 package struct RecoveryReport: Sendable {
-    /// A record that cannot be read, between readable ones.
+    /// A stretch of the log that cannot be read, between readable records.
     package struct Damage: Hashable, Sendable {
-        /// File it lies in.
+        /// File it begins in.
         package var file: String
         /// Its log offset.
         package var logOffset: Int64
+        /// Its bytes, up to the next good record.
+        package var bytes: Int64
+
+        /// A stretch.
+        package init(file: String, logOffset: Int64, bytes: Int64) {
+            self.file = file
+            self.logOffset = logOffset
+            self.bytes = bytes
+        }
     }
 
     /// The last stop was clean.
@@ -55,6 +64,14 @@ package struct RecoveryReport: Sendable {
     package var scannedFrom: Int64 = 0
     /// End of the log.
     package var logEnd: Int64 = 0
+    /// Bytes of the log read on the way.
+    package var bytesScanned: Int64 = 0
+    /// Time the recovery took.
+    package var durationMillis: Int64 = 0
+    /// Queue units that were missing and are written.
+    package var unitsWritten = 0
+    /// Behind it the newest file has no blocks, as the disk is full; nil as a rule.
+    package var unreservedOffset: Int64?
     /// Messages read on the way.
     package var messagesScanned = 0
     /// Bytes of an unfinished record cut off at the end, as far as its own length told.

@@ -1,3 +1,5 @@
+import CStorageSupport
+
 /// When an append counts as done.
 package enum FlushMode: String, Sendable, CaseIterable {
     /// Done when written; fsynced every `flushIntervalMillis`.
@@ -26,6 +28,8 @@ package struct StoreConfiguration: Sendable {
     package var messageBytesMax = 4 << 20
     /// `fileReservedTime`, hours.
     package var retentionHours = 72
+    /// `fileReservedBytes` (not Apache's): the oldest log files go when all are larger; 0 for no limit.
+    package var retentionBytesMax: Int64 = 0
     /// `deleteWhen`, hours of the day joined by `;`.
     package var deleteHours = "04"
     /// `diskMaxUsedSpaceRatio`, percent.
@@ -34,8 +38,10 @@ package struct StoreConfiguration: Sendable {
     package var diskWarningPercent = 90
     /// `diskSpaceCleanForciblyRatio`, percent.
     package var diskCleanForciblyPercent = 85
-    /// `cleanFileForciblyEnable`.
+    /// `cleanFileForciblyEnable`: above that ratio files go before they expire.
     package var cleanForcibly = true
+    /// `deleteUnreadWhenDiskFull` (not Apache's): forced cleaning takes what consumer groups have not consumed yet, too.
+    package var deletesUnread = false
     /// `checkCRCOnRecover`.
     package var checkCRCOnRecover = true
     /// `messageIndexEnable`.
@@ -46,6 +52,8 @@ package struct StoreConfiguration: Sendable {
     package var indexEntryCount = 20_000_000
     /// Milliseconds after which the files of an unused queue are unmapped.
     package var queueIdleMillis: Int64 = 60_000
+    /// Queues that have files mapped at a time; others are mapped again when they are used.
+    package var mappedQueuesMax = 16_384
     /// Appended messages that may wait for dispatch before appends are refused as busy.
     package var dispatchBacklogMax = 1 << 20
 
@@ -64,4 +72,16 @@ package struct StoreConfiguration: Sendable {
 package protocol StoreClock: Sendable {
     /// Milliseconds since 1970.
     var nowMillis: Int64 { get }
+    /// Hour of the day in the operator's time zone, 0 to 23.
+    var localHour: Int { get }
+}
+
+extension StoreClock {
+    /// UTC, for clocks without a time zone.
+    package var localHour: Int { Int(nowMillis / 3_600_000 % 24) }
+
+    /// The hour of a moment, milliseconds since 1970, in the time zone of the process.
+    package static func hourHere(_ nowMillis: Int64) -> Int {
+        Int(storage_local_hour(nowMillis / 1_000))
+    }
 }

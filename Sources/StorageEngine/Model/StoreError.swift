@@ -14,6 +14,8 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case notWritable
         /// A write or fsync failed before: nothing is acknowledged any more until a restart.
         case fenced
+        /// A flush takes longer than `syncFlushTimeout`; whether the message lasts is open.
+        case flushTimeout
         /// The store is closed.
         case shutdown
         /// More waits to be dispatched than the bound allows.
@@ -36,7 +38,15 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     init(_ cause: FileSystemError) {
-        self.init(cause.kind == .noSpace ? .diskFull : .io, cause.description)
+        switch cause.kind {
+        case .noSpace: self.init(.diskFull, cause.description)
+        case .permissionDenied:
+            self.init(
+                .refused,
+                "\(cause): the user of this process may not read and write there; give it the store's directory "
+                    + "(chown -R), or start as its owner")
+        case .notFound, .inputOutput, .locked, .other: self.init(.io, cause.description)
+        }
     }
 
     package var description: String { "\(code.rawValue): \(message)" }

@@ -12,15 +12,21 @@ struct Recovery {
     let checksBodies: Bool
     /// There is no directory of queues: they are built from the whole log. An empty one is left by deleted topics.
     let queuesAreMissing: Bool
-    let nowMillis: Int64
+    let clock: any StoreClock
+    let notices: StoreNotices
 
     private(set) var report = RecoveryReport()
     /// Store time of the newest record read.
     private(set) var newestTimestampMillis: Int64 = 0
+    private var toldMillis: Int64 = 0
+    /// Time between two reports of progress.
+    private static let progressMillis: Int64 = 1_000
+    /// Records between two looks at the clock.
+    private static let progressRecords = 1_024
 
     init(
         segments: LogSegments, queues: ConsumeQueueTable, checkpoint: Checkpoint, wasClean: Bool, checksBodies: Bool,
-        queuesAreMissing: Bool, nowMillis: Int64
+        queuesAreMissing: Bool, clock: any StoreClock, notices: StoreNotices
     ) {
         self.segments = segments
         self.queues = queues
@@ -28,25 +34,35 @@ struct Recovery {
         self.wasClean = wasClean
         self.checksBodies = checksBodies
         self.queuesAreMissing = queuesAreMissing
-        self.nowMillis = nowMillis
+        self.clock = clock
+        self.notices = notices
     }
 
     /// Recovers; the report says what was found.
     mutating func run() throws(StoreError) {
         report.wasClean = wasClean
+        let started = clock.nowMillis
+        toldMillis = started
         let minOffset = segments.minOffset
         let start = queuesAreMissing ? minOffset : startOffset()
         report.scannedFrom = start
         let end = try scan(from: start)
         report.logEnd = end
+        report.bytesScanned = end - start
         try cut(at: end)
         for queue in queues.all {
+            // The removal of a deleted topic's files may not have reached the disk.
+            if queues.tombstones.covers(topic: queue.topic, logOffset: try queue.newestLogOffset()) {
+                try queues.remove(topic: queue.topic)
+                continue
+            }
             try queue.truncate(toLogOffset: end)
             if !wasClean { try queue.eraseTail() }
             try queue.raiseMin(toLogOffset: minOffset)
             queue.nextOffset = queue.bounds.max
-            queue.closeIfIdle(before: Int64.max)
+            queue.letGo()
         }
+        report.durationMillis = clock.nowMillis - started
     }
 
     /// The place from which on something may be missing.
@@ -79,23 +95,19 @@ struct Recovery {
     private func reading(at offset: Int64) -> RecordHeader.Reading? {
         guard let segment = segments.segment(at: offset) else { return nil }
         var result: RecordHeader.Reading?
-        try? withRecord(in: segment, at: offset) { result = RecordHeader.read($0, checksBody: false) }
+        try? segment.withRecord(at: offset) { result = RecordHeader.read($0, checksBody: false) }
         return result
     }
 
     /// Reads records to the end; returns the log offset behind the last good one.
-    ///
-    /// Before the checkpoint's offset the log was once good on disk: what cannot be read there is damage to step over,
-    /// never the end, behind which everything is erased.
     private mutating func scan(from start: Int64) throws(StoreError) -> Int64 {
-        let goodEnd = checkpoint.recoverFrom.flatMap { isRecordStart($0) ? $0 : nil } ?? 0
         var offset = start
         var end = start
         while let segment = segments.segment(at: offset) {
             var reading = RecordHeader.Reading.invalid(size: nil)
             var message: DispatchedMessage?
             let checksBodies = checksBodies
-            try withRecord(in: segment, at: offset) { bytes in
+            try segment.withRecord(at: offset) { bytes in
                 reading = RecordHeader.read(bytes, checksBody: checksBodies)
                 if case .record(let header) = reading, header.isQueued, header.hasPlace {
                     message = header.dispatched(bytes, at: offset)
@@ -107,56 +119,64 @@ struct Recovery {
                 newestTimestampMillis = header.storeTimestampMillis
                 if let message { try restore(message) }
                 offset += Int64(header.size)
-                end = offset
             case .blank:
                 offset = segment.end
-                end = offset
             case .record(let header):  // another offset than its place: bytes of an older life of this file
-                if try stepOver(offset, size: header.size, in: segment) {
-                    offset += Int64(header.size)
-                } else if offset < goodEnd {
-                    offset = skip(from: offset, to: goodEnd, in: segment)
-                    end = offset
-                } else {
-                    return end
-                }
+                guard let next = try stepOver(offset, size: header.size, in: segment) else { return end }
+                offset = next
             case .invalid(let size):
-                if let size, try stepOver(offset, size: size, in: segment) {
-                    offset += Int64(size)
-                } else if offset < goodEnd {
-                    offset = skip(from: offset, to: goodEnd, in: segment)
-                    end = offset
-                } else {
+                guard let next = try stepOver(offset, size: size, in: segment) else {
                     report.tailWasCut = try !isZero(at: offset, in: segment)
                     return end
                 }
+                offset = next
             }
+            end = offset
+            tellProgress(offset)
         }
         return end
     }
 
-    /// Whether a bad record is followed by a good one: then it is damage in the middle, not the torn end.
-    private mutating func stepOver(_ offset: Int64, size: Int, in segment: LogSegment) throws(StoreError) -> Bool {
-        let next = offset + Int64(size)
-        guard next < segment.end else { return false }
+    /// Passes over a place that cannot be read, when good records follow: then it is damage in the middle. Nil at the
+    /// torn end.
+    ///
+    /// Before the checkpoint's offset the log was once good on disk: what cannot be read there is never the end.
+    private mutating func stepOver(_ offset: Int64, size: Int?, in segment: LogSegment) throws(StoreError) -> Int64? {
+        var next: Int64?
+        if let size, try isGoodRecord(at: offset + Int64(size), in: segment) { next = offset + Int64(size) }
+        if next == nil { next = try RecordSearch(segments: segments).next(after: offset) }
+        if next == nil, let goodEnd = checkpoint.recoverFrom, goodEnd > offset, isRecordStart(goodEnd) {
+            next = goodEnd
+        }
+        guard let next else { return nil }
+        let damage = RecoveryReport.Damage(file: segment.path, logOffset: offset, bytes: next - offset)
+        report.damages.append(damage)
+        notices.note(damage)
+        return next
+    }
+
+    private func isGoodRecord(at offset: Int64, in segment: LogSegment) throws(StoreError) -> Bool {
+        guard offset < segment.end else { return false }
         var isGood = false
-        try withRecord(in: segment, at: next) { bytes in
+        try segment.withRecord(at: offset) { bytes in
             if case .record(let header) = RecordHeader.read(bytes, checksBody: true) {
-                isGood = header.logOffset == next
+                isGood = header.logOffset == offset
             }
         }
-        if isGood { report.damages.append(.init(file: segment.path, logOffset: offset)) }
         return isGood
     }
 
-    /// Passes over damage of unknown length: to the next file, or to the offset that the checkpoint vouches for.
-    private mutating func skip(from offset: Int64, to goodEnd: Int64, in segment: LogSegment) -> Int64 {
-        report.damages.append(.init(file: segment.path, logOffset: offset))
-        return min(segment.end, goodEnd)
+    private mutating func tellProgress(_ offset: Int64) {
+        guard report.messagesScanned % Self.progressRecords == 0 else { return }
+        let now = clock.nowMillis
+        guard now - toldMillis >= Self.progressMillis else { return }
+        toldMillis = now
+        notices.post(.recovering(offset: offset, end: segments.all.last?.end ?? offset))
     }
 
-    private func restore(_ message: DispatchedMessage) throws(StoreError) {
+    private mutating func restore(_ message: DispatchedMessage) throws(StoreError) {
         if queues.isBatchTopic(message.topic) { return }
+        if queues.tombstones.covers(topic: message.topic, logOffset: message.logOffset) { return }
         let queue = queues.queue(topic: message.topic, queueId: message.queueId)
         let bounds = queue.bounds
         let unit = QueueUnit(logOffset: message.logOffset, recordSize: message.size, tagsCode: message.tagsCode)
@@ -167,47 +187,28 @@ struct Recovery {
             return
         }
         try queue.write(unit, at: message.queueOffset)
-        queue.publish(max: message.queueOffset + 1, nowMillis: nowMillis)
+        queue.publish(max: message.queueOffset + 1, nowMillis: toldMillis)
+        report.unitsWritten += 1
     }
 
     private func isZero(at offset: Int64, in segment: LogSegment) throws(StoreError) -> Bool {
         var word: Int64 = -1
-        try withRecord(in: segment, at: offset) { word = $0.count >= 8 ? $0.bigEndian(Int64.self, at: 0) : 0 }
+        try segment.withRecord(at: offset) { word = $0.count >= 8 ? $0.bigEndian(Int64.self, at: 0) : 0 }
         return word == 0
     }
 
-    /// Erases what lies behind the end, so that no later recovery takes it for records.
-    private func cut(at end: Int64) throws(StoreError) {
+    /// Erases what lies behind the end, so that no later recovery takes it for records, and reserves the blocks again.
+    private mutating func cut(at end: Int64) throws(StoreError) {
         try StoreError.wrap { () throws(FileSystemError) in
             try segments.dropFiles(from: max(end, segments.minOffset + 1))
             if let segment = segments.segment(at: end) { try segment.erase(from: end) }
         }
-    }
-
-    /// Copies the record at an offset (as long as it says, or the rest of the file when that is shorter) and hands it out
-    /// as if the bytes reached to the end of the file.
-    private func withRecord(
-        in segment: LogSegment, at offset: Int64, _ body: (UnsafeRawBufferPointer) -> Void
-    ) throws(StoreError) {
-        let index = Int(offset - segment.base)
-        let left = segment.region.count - index
-        guard left >= RecordLayout.blankBytes else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        var head: (Int32, Int32) = (0, 0)
-        let failure: FileSystemError? = withUnsafeMutableBytes(of: &head) { buffer in
-            do throws(FileSystemError) {
-                try segment.region.copyOut(into: buffer, at: index)
-                return nil
-            } catch {
-                return error
-            }
+        guard let segment = segments.segment(at: end) else { return }
+        do throws(FileSystemError) {
+            try segment.reserve(from: end)
+        } catch {
+            guard error.kind == .noSpace else { throw StoreError(error) }
+            report.unreservedOffset = end
         }
-        if let failure { throw StoreError(failure) }
-        let size = Int(Int32(bigEndian: head.0))
-        let isRecord = Int32(bigEndian: head.1) != RecordLayout.magicBlank && size > 0 && size <= left
-        let count = isRecord ? size : min(left, 64)
-        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
-        defer { copy.deallocate() }
-        try StoreError.wrap { () throws(FileSystemError) in try segment.region.copyOut(into: copy, at: index) }
-        body(UnsafeRawBufferPointer(copy))
     }
 }

@@ -5,6 +5,12 @@ final class Housekeeper: Sendable {
     private struct State {
         var checkpoint: Checkpoint
         var lastCleanMillis: Int64
+        var lastCheckpointMillis: Int64
+        /// Time the last checkpoint took: a store with many active queues makes fewer.
+        var checkpointPauseMillis: Int64
+        var level = DiskLevel.normal
+        var hasToldOfUnread = false
+        var isWaitingForRoom = false
         var isStopped = false
     }
 
@@ -16,42 +22,79 @@ final class Housekeeper: Sendable {
     private let flusher: Flusher
     private let dispatcher: Dispatcher
     private let checkpointFile: CheckpointFile
+    private let notices: StoreNotices
+    private let unreadOffset: (@Sendable () -> Int64?)?
     private let state: Guarded<State>
     // One checkpoint at a time: an older one must not replace a newer one.
     private let saving = NIOLock()
-    private static let periodMillis: Int64 = 3_000
+    private static let periodMillis: Int64 = 1_000
+    private static let checkpointPeriodMillis: Int64 = 3_000
+    private static let checkpointPauseMillisMax: Int64 = 60_000
     private static let cleanPeriodMillis: Int64 = 10_000
+    /// From so many written queues on, one pass over the whole partition is cheaper than a flush for each.
+    private static let flushesMax = 64
     private static let deletedFilesMax = 10
 
-    init(
-        configuration: StoreConfiguration, files: any FileSystem, clock: any StoreClock, log: CommitLog,
-        queues: ConsumeQueueTable, flusher: Flusher, dispatcher: Dispatcher, checkpointFile: CheckpointFile,
-        checkpoint: Checkpoint
-    ) {
+    /// What a housekeeper works on.
+    struct Parts {
+        let files: any FileSystem
+        let clock: any StoreClock
+        let log: CommitLog
+        let queues: ConsumeQueueTable
+        let flusher: Flusher
+        let dispatcher: Dispatcher
+        let checkpointFile: CheckpointFile
+        let notices: StoreNotices
+        /// Log offset of the oldest message that a consumer group has not consumed; may read from the disk.
+        let unreadOffset: (@Sendable () -> Int64?)?
+    }
+
+    init(configuration: StoreConfiguration, parts: Parts, checkpoint: Checkpoint) {
         self.configuration = configuration
-        self.files = files
-        self.clock = clock
-        self.log = log
-        self.queues = queues
-        self.flusher = flusher
-        self.dispatcher = dispatcher
-        self.checkpointFile = checkpointFile
-        state = Guarded(State(checkpoint: checkpoint, lastCleanMillis: clock.nowMillis))
+        files = parts.files
+        clock = parts.clock
+        log = parts.log
+        queues = parts.queues
+        flusher = parts.flusher
+        dispatcher = parts.dispatcher
+        checkpointFile = parts.checkpointFile
+        notices = parts.notices
+        unreadOffset = parts.unreadOffset
+        let now = parts.clock.nowMillis
+        state = Guarded(
+            State(
+                checkpoint: checkpoint, lastCleanMillis: now, lastCheckpointMillis: now,
+                checkpointPauseMillis: Self.checkpointPeriodMillis))
     }
 
     /// Until `stop`.
     func run() {
         while state.wait(timeoutMillis: Self.periodMillis, until: { $0.isStopped ? true : nil }) == nil {
-            guard step() else { return }
+            flusher.expire(before: clock.nowMillis - Int64(configuration.syncFlushTimeoutMillis))
+            let now = clock.nowMillis
+            let isDue = state.withLock { now - $0.lastCheckpointMillis >= $0.checkpointPauseMillis }
+            guard isDue ? step() : attempt(watchDisk) else { return }
         }
     }
 
-    /// One round; false when it failed, which fences the log.
-    func step() -> Bool {
+    /// One full round; false when it failed for good, which fences the log.
+    func step() -> Bool { attempt(pass) }
+
+    /// A full disk is no failure: the next round tries again.
+    private func attempt(_ work: () throws(StoreError) -> Void) -> Bool {
         do throws(StoreError) {
-            try pass()
+            try work()
+            state.withLock { $0.isWaitingForRoom = false }
             return true
         } catch {
+            if error.code == .diskFull {
+                let isNew = state.withLock { state in
+                    defer { state.isWaitingForRoom = true }
+                    return !state.isWaitingForRoom
+                }
+                if isNew { notices.post(.waitsForRoom(error)) }
+                return true
+            }
             log.fence(
                 StoreError(.fenced, "keeping the store failed (\(error.message)): the broker takes no messages"))
             return false
@@ -59,15 +102,15 @@ final class Housekeeper: Sendable {
     }
 
     private func pass() throws(StoreError) {
+        try watchDisk()
         try saveCheckpoint()
-        try checkDisk()
         let now = clock.nowMillis
         let isDue = state.withLock { state in
             guard now - state.lastCleanMillis >= Self.cleanPeriodMillis else { return false }
             state.lastCleanMillis = now
             return true
         }
-        if isDue { try clean(nowMillis: now) }
+        if isDue || level >= .critical { try clean(nowMillis: now) }
     }
 
     func stop() {
@@ -75,14 +118,20 @@ final class Housekeeper: Sendable {
         state.signal()
     }
 
+    // MARK: Checkpoint
+
     /// Writes down how far log and queues are on disk, when that has moved.
     func saveCheckpoint() throws(StoreError) {
         saving.lock()
         defer { saving.unlock() }
+        let started = clock.nowMillis
         let (offset, timestampMillis) = dispatcher.progress.withLock { ($0.offset, $0.timestampMillis) }
-        var checkpoint = state.withLock { $0.checkpoint }
+        var checkpoint = state.withLock { state in
+            state.lastCheckpointMillis = started
+            return state.checkpoint
+        }
         if checkpoint.recoverFrom == offset { return }
-        for queue in queues.all { try queue.synchronize() }
+        try synchronizeQueues()
         if let failure = flusher.flush() { throw failure }
         checkpoint.recoverFrom = offset
         checkpoint.logTimestampMillis = max(checkpoint.logTimestampMillis, timestampMillis)
@@ -90,49 +139,140 @@ final class Housekeeper: Sendable {
         checkpoint.confirmOffset = offset
         let saved = checkpoint
         try StoreError.wrap { () throws(FileSystemError) in try checkpointFile.save(saved) }
-        state.withLock { $0.checkpoint = saved }
+        let ended = clock.nowMillis
+        state.withLock { state in
+            state.checkpoint = saved
+            state.lastCheckpointMillis = ended
+            state.checkpointPauseMillis = min(
+                max(Self.checkpointPeriodMillis, (ended - started) * 10), Self.checkpointPauseMillisMax)
+        }
     }
 
-    /// Refuses writes above the warning level; takes them again at the forcible one.
-    func checkDisk() throws(StoreError) {
-        let used = try StoreError.wrap { () throws(FileSystemError) in
-            try files.space(at: configuration.logDirectory).usedPercent
+    /// Makes durable what was written to queues. Each directory is flushed once, however many new files it has.
+    private func synchronizeQueues() throws(StoreError) {
+        let changed = queues.takeChanged()
+        if changed.count > Self.flushesMax {
+            let root = configuration.queueDirectory
+            for queue in changed { queue.forgetChanges() }
+            try StoreError.wrap { () throws(FileSystemError) in
+                try files.synchronizeTree(root)
+                try files.synchronizeDirectory(configuration.rootPath)
+            }
+            return
         }
-        log.state.withLock { state in
-            if used > configuration.diskWarningPercent {
-                state.diskIsFull = true
-            } else if used <= configuration.diskCleanForciblyPercent {
-                state.diskIsFull = false
+        var directories: Set<String> = []
+        for queue in changed { directories.formUnion(try queue.synchronize()) }
+        for directory in directories.sorted(by: >) {
+            do throws(FileSystemError) {
+                try files.synchronizeDirectory(directory)
+            } catch {
+                // Removed with its topic meanwhile.
+                if error.kind != .notFound { throw StoreError(error) }
             }
         }
     }
 
-    private func clean(nowMillis: Int64) throws(StoreError) {
-        for queue in queues.all { queue.closeIfIdle(before: nowMillis - configuration.queueIdleMillis) }
-        let used = try StoreError.wrap { () throws(FileSystemError) in
-            try files.space(at: configuration.logDirectory).usedPercent
+    // MARK: Disk
+
+    /// Measures the disk, slows producers down or refuses writes, and takes them again when there is room.
+    func watchDisk() throws(StoreError) {
+        // A full disk does not wait for the next round of cleaning.
+        if try measureDisk() { try clean(nowMillis: clock.nowMillis) }
+    }
+
+    /// True when the disk has become fuller by a level.
+    @discardableResult
+    func measureDisk() throws(StoreError) -> Bool {
+        let used = try usedPercent()
+        let (before, level) = state.withLock { state in
+            let before = state.level
+            state.level = before.after(usedPercent: used, configuration)
+            return (before, state.level)
         }
-        let isHour = configuration.isDeleteHour(nowMillis: nowMillis)
-        let isForced = configuration.cleanForcibly && used > configuration.diskCleanForciblyPercent
-        guard isHour || used > configuration.diskUsedPercentMax else { return }
-        let expiry = nowMillis - Int64(configuration.retentionHours) * 3_600_000
+        log.state.withLock { state in
+            state.isSlow = level >= .critical
+            state.diskRefusal = level == .full ? refusal(used) : nil
+        }
+        if level != before { notices.post(.disk(level, usedPercent: used)) }
+        try reserveTail()
+        return level > before
+    }
+
+    private func refusal(_ used: Int) -> StoreError {
+        StoreError(
+            .diskFull,
+            "the disk of the commit log is \(used) % full, over diskSpaceWarningLevelRatio="
+                + "\(configuration.diskWarningPercent): free some, or let files go earlier (fileReservedTime); messages are "
+                + "taken again at \(configuration.diskCleanForciblyPercent) %")
+    }
+
+    private func usedPercent() throws(StoreError) -> Int {
+        try StoreError.wrap { () throws(FileSystemError) in try files.space(at: configuration.logDirectory).usedPercent
+        }
+    }
+
+    /// The rest of the current file has no blocks when the disk was full at the start.
+    private func reserveTail() throws(StoreError) {
+        let (offset, segment) = log.state.withLock { ($0.unreservedOffset, $0.segment) }
+        guard let offset, let segment, offset >= segment.base, offset < segment.end else { return }
+        try StoreError.wrap { () throws(FileSystemError) in try segment.reserve(from: offset) }
+        log.state.withLock { $0.unreservedOffset = nil }
+    }
+
+    // MARK: Retention
+
+    private func clean(nowMillis: Int64) throws(StoreError) {
+        queues.closeIdle(before: nowMillis - configuration.queueIdleMillis, nowMillis: nowMillis)
+        let policy = RetentionPolicy(configuration)
         var deleted = 0
-        while deleted < Self.deletedFilesMax, log.segments.all.count > 1, let oldest = log.segments.all.first {
-            let isOld = log.segments.modifiedMillis(of: oldest).map { $0 <= expiry } ?? false
-            guard isOld || isForced else { break }
-            try StoreError.wrap { () throws(FileSystemError) in _ = try log.segments.dropOldest() }
+        // Each deletion makes room: measured anew, no more go than must.
+        while deleted < Self.deletedFilesMax, let oldest = log.segments.all.first {
+            let decision = policy.decide(
+                end: oldest.end, modifiedMillis: log.segments.modifiedMillis(of: oldest),
+                isNewest: log.segments.all.count < 2, try situation(nowMillis: nowMillis))
+            if decision == .keepUnread { tellOfUnread(oldest) }
+            guard case .delete(let reason) = decision, try drop(oldest, reason) else { break }
             deleted += 1
         }
         if deleted == 0 { return }
+        state.withLock { $0.hasToldOfUnread = false }
         let start = log.segments.minOffset
         for queue in queues.all { try queue.raiseMin(toLogOffset: start) }
+        try queues.tombstones.forget(before: start)
     }
+
+    private func situation(nowMillis: Int64) throws(StoreError) -> RetentionPolicy.Situation {
+        let used = try usedPercent()
+        let level = state.withLock { $0.level.after(usedPercent: used, configuration) }
+        return RetentionPolicy.Situation(
+            level: level, isDeleteHour: configuration.isDeleteHour(clock.localHour), nowMillis: nowMillis,
+            logBytes: Int64(log.segments.all.count) * Int64(log.segments.fileBytes),
+            dispatchedOffset: dispatcher.progress.withLock { $0.offset },
+            unreadOffset: level >= .critical && !configuration.deletesUnread ? unreadOffset?() : nil)
+    }
+
+    private func drop(_ oldest: LogSegment, _ reason: RetentionReason) throws(StoreError) -> Bool {
+        let path = try StoreError.wrap { () throws(FileSystemError) in try log.segments.dropOldest() }
+        guard let path else { return false }
+        notices.post(.deleted(path: path, reason: reason))
+        return true
+    }
+
+    private func tellOfUnread(_ oldest: LogSegment) {
+        let isNew = state.withLock { state in
+            defer { state.hasToldOfUnread = true }
+            return !state.hasToldOfUnread
+        }
+        if isNew { notices.post(.keptUnread(path: oldest.path)) }
+    }
+
+    /// The disk's level as last measured.
+    var level: DiskLevel { state.withLock { $0.level } }
 }
 
 extension StoreConfiguration {
-    /// Whether the hour of the day (UTC) is one of `deleteWhen`.
-    func isDeleteHour(nowMillis: Int64) -> Bool {
-        let hour = Int(nowMillis / 3_600_000 % 24)
-        return deleteHours.split(separator: ";").contains { Int($0.filter { !$0.isWhitespace }) == hour }
+    /// Whether an hour of the day is one of `deleteWhen`.
+    func isDeleteHour(_ hour: Int) -> Bool {
+        deleteHours.split(separator: ";").contains { Int($0.filter { !$0.isWhitespace }) == hour }
     }
 }

@@ -1,27 +1,37 @@
 import Glibc
 
-/// A value behind a mutex with a condition variable: every store thread parks on one of these.
+/// A value behind a mutex with condition variables: every store thread parks on one of these.
+///
+/// Each kind of waiter has a condition of its own (by number), so that a signal wakes only those it is meant for.
 // The mutex protects `state`; the pointers never change.
 final class Guarded<State>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let conditions: UnsafeMutablePointer<pthread_cond_t>
+    private let conditionCount: Int
     private var state: State
 
-    init(_ state: State) {
+    init(_ state: State, conditionCount: Int = 1) {
         self.state = state
+        self.conditionCount = conditionCount
+        conditions = .allocate(capacity: conditionCount)
         pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        pthread_cond_init(condition, &attributes)
+        for index in 0..<conditionCount { pthread_cond_init(condition(index), &attributes) }
         pthread_condattr_destroy(&attributes)
     }
 
     deinit {
-        pthread_cond_destroy(condition)
+        for index in 0..<conditionCount { pthread_cond_destroy(condition(index)) }
         pthread_mutex_destroy(mutex)
-        condition.deallocate()
+        conditions.deallocate()
         mutex.deallocate()
+    }
+
+    private func condition(_ index: Int) -> UnsafeMutablePointer<pthread_cond_t> {
+        precondition(index >= 0 && index < conditionCount, "no such condition")
+        return conditions + index
     }
 
     /// Runs `body` alone. It must call nothing that waits and no foreign closure.
@@ -32,13 +42,19 @@ final class Guarded<State>: @unchecked Sendable {
         return try body(&state)
     }
 
-    /// Wakes every thread in `wait`.
-    func signal() {
-        pthread_cond_broadcast(condition)
+    /// Wakes every thread that waits on a condition.
+    func signal(_ index: Int = 0) {
+        pthread_cond_broadcast(condition(index))
     }
 
-    /// Runs `body` alone after each signal until it gives a value, or until the time is over (then nil).
-    func wait<Result>(timeoutMillis: Int64? = nil, until body: (inout State) -> Result?) -> Result? {
+    /// Wakes every thread in `wait`.
+    func signalAll() {
+        for index in 0..<conditionCount { signal(index) }
+    }
+
+    /// Runs `body` alone after each signal of a condition until it gives a value, or until the time is over (then nil).
+    func wait<Result>(on index: Int = 0, timeoutMillis: Int64? = nil, until body: (inout State) -> Result?) -> Result? {
+        let condition = condition(index)
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         guard let timeoutMillis else {

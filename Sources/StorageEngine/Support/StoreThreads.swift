@@ -11,25 +11,31 @@ final class StoreThreads: Sendable {
     private let flush: WorkerThread
     private let dispatch: WorkerThread
     private let house: WorkerThread
+    private let prepare: WorkerThread
 
-    init(flusher: Flusher, dispatcher: Dispatcher, housekeeper: Housekeeper) throws(StoreError) {
+    init(flusher: Flusher, dispatcher: Dispatcher, housekeeper: Housekeeper, preparer: LogPreparer) throws(StoreError) {
         let threads = (
             WorkerThread(name: "store-flush") { flusher.run() },
             WorkerThread(name: "store-dispatch") { dispatcher.run() },
-            WorkerThread(name: "store-house") { housekeeper.run() }
+            WorkerThread(name: "store-house") { housekeeper.run() },
+            WorkerThread(name: "store-prepare") { preparer.run() }
         )
-        guard let flush = threads.0, let dispatch = threads.1, let house = threads.2 else {
+        guard let flush = threads.0, let dispatch = threads.1, let house = threads.2,
+            let prepare = threads.3
+        else {
             throw StoreError(.io, "the system has no thread for the store")
         }
         self.flush = flush
         self.dispatch = dispatch
         self.house = house
+        self.prepare = prepare
     }
 
     /// Waits for their ends; the log is closed. What the last flush made durable is still dispatched.
     func join(log: CommitLog, housekeeper: Housekeeper) {
+        prepare.join()
         flush.join()
-        log.state.signal()
+        log.state.signal(CommitLog.Condition.dispatcher)
         dispatch.join()
         housekeeper.stop()
         house.join()

@@ -26,7 +26,7 @@ final class FailingFileSystem: FileSystem {
 
     func space(at path: String) throws(FileSystemError) -> DiskSpace {
         guard let used = faults.withLockedValue({ $0.usedPercent }) else { return try real.space(at: path) }
-        return DiskSpace(totalBytes: 100, availableBytes: Int64(100 - used))
+        return DiskSpace(totalBytes: 100 << 30, availableBytes: Int64(100 - used) << 30)
     }
 
     func openFile(_ path: String, mode: FileOpenMode) throws(FileSystemError) -> any StoreFile {
@@ -58,7 +58,16 @@ private final class FailingFile: StoreFile {
     }
     func zero(from offset: Int, count: Int) throws(FileSystemError) { try real.zero(from: offset, count: count) }
     func truncate(to size: Int) throws(FileSystemError) { try real.truncate(to: size) }
-    func synchronize() throws(FileSystemError) { try real.synchronize() }
+    func synchronize() throws(FileSystemError) {
+        let fails =
+            path.contains("/commitlog/")
+            && faults.withLockedValue { faults in
+                faults.synchronizations += 1
+                return faults.synchronizeFails
+            }
+        if fails { throw FileSystemError(kind: .inputOutput, operation: "fdatasync", path: path, errorNumber: 5) }
+        try real.synchronize()
+    }
     func map() throws(FileSystemError) -> any MappedRegion { FailingRegion(path, try real.map(), faults) }
 }
 

@@ -44,6 +44,13 @@ final class InMemoryFile: StoreFile {
         }
     }
 
+    func reserve(from offset: Int, count: Int) throws(FileSystemError) {
+        try files.run(.write, "fallocate", path) { state throws(FileSystemError) in
+            try InMemoryFileSystem.takeRoom(node, offset, count, "fallocate", path, &state)
+            node.allocate(to: offset + count)
+        }
+    }
+
     func truncate(to size: Int) throws(FileSystemError) {
         try files.run(.create, "ftruncate", path) { _ in node.resize(to: size) }
     }

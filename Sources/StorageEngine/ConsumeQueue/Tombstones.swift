@@ -1,0 +1,121 @@
+import CStorageSupport
+import NIOConcurrencyHelpers
+
+/// Where in the log the lives of deleted topics ended: records of the topic before that offset belong to no queue, though
+/// they stay in the log until they are old. Without it, queues that are built from the log would bring them back.
+///
+/// The file `deletedtopics` is ours, Apache has none: a CRC of the rest in hexadecimal on the first line, then a line of
+/// log offset, blank and topic name each. It is replaced as a whole.
+final class Tombstones: Sendable {
+    private let files: any FileSystem
+    private let path: String
+    private let ends = NIOLockedValueBox<[String: Int64]>([:])
+    // One writer at a time: an older table must not replace a newer one.
+    private let saving = NIOLock()
+    private static let fileBytesMax = 64 << 20
+
+    init(files: any FileSystem, path: String) {
+        self.files = files
+        self.path = path
+    }
+
+    /// Whether a record of a topic at a log offset is of a deleted life of the topic.
+    func covers(topic: String, logOffset: Int64) -> Bool {
+        ends.withLockedValue { ends in
+            guard logOffset >= 0, !ends.isEmpty, let end = ends[topic] else { return false }
+            return logOffset < end
+        }
+    }
+
+    /// Notes a deletion, on the disk when it returns.
+    func add(topic: String, end: Int64) throws(StoreError) {
+        if end == 0 { return }
+        saving.lock()
+        defer { saving.unlock() }
+        ends.withLockedValue { $0[topic] = max($0[topic] ?? 0, end) }
+        try save()
+    }
+
+    /// Forgets what the log no longer holds.
+    func forget(before start: Int64) throws(StoreError) {
+        saving.lock()
+        defer { saving.unlock() }
+        let hasChanged = ends.withLockedValue { ends in
+            let count = ends.count
+            ends = ends.filter { $0.value > start }
+            return ends.count != count
+        }
+        if hasChanged { try save() }
+    }
+
+    // MARK: File
+
+    /// Reads the file; a damaged one is refused, as deleted messages would come back.
+    func load() throws(StoreError) {
+        guard files.exists(path) else { return }
+        let bytes = try StoreError.wrap { () throws(FileSystemError) in try read() }
+        guard let table = Self.decode(bytes) else {
+            throw StoreError(
+                .refused,
+                "\(path) is damaged: remove it to start, but then do not remove consumequeue, or messages of deleted "
+                    + "topics come back")
+        }
+        ends.withLockedValue { $0 = table }
+    }
+
+    private func read() throws(FileSystemError) -> [UInt8] {
+        let file = try files.openFile(path, mode: .existing)
+        var bytes = [UInt8](repeating: 0, count: min(try file.size(), Self.fileBytesMax))
+        var failure: FileSystemError?
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(FileSystemError) { _ = try file.read(into: buffer, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    private func save() throws(StoreError) {
+        let text = Self.encode(ends.withLockedValue { $0 })
+        let temporary = path + ".tmp"
+        try StoreError.wrap { () throws(FileSystemError) in
+            let file = try files.openFile(temporary, mode: .create(size: 0, reserve: false))
+            try file.truncate(to: 0)
+            var failure: FileSystemError?
+            text.withUnsafeBytes { bytes in
+                do throws(FileSystemError) { try file.write(bytes, at: 0) } catch { failure = error }
+            }
+            if let failure { throw failure }
+            try file.synchronize()
+            try files.rename(temporary, to: path)
+            guard let slash = path.lastIndex(of: "/") else { return }
+            try files.synchronizeDirectory(String(path[..<slash]))
+        }
+    }
+
+    static func encode(_ ends: [String: Int64]) -> [UInt8] {
+        var lines: [UInt8] = []
+        for (topic, end) in ends.sorted(by: { $0.key < $1.key }) where !topic.utf8.contains(UInt8(ascii: "\n")) {
+            lines += Array("\(end) \(topic)\n".utf8)
+        }
+        return Array("\(String(checksum(lines), radix: 16))\n".utf8) + lines
+    }
+
+    /// Nil when the bytes are not what `encode` gives.
+    static func decode(_ bytes: [UInt8]) -> [String: Int64]? {
+        guard let first = bytes.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        let rest = Array(bytes[(first + 1)...])
+        guard UInt32(String(decoding: bytes[..<first], as: UTF8.self), radix: 16) == checksum(rest) else { return nil }
+        var ends: [String: Int64] = [:]
+        for line in rest.split(separator: UInt8(ascii: "\n")) {
+            guard let blank = line.firstIndex(of: UInt8(ascii: " ")),
+                let end = Int64(String(decoding: line[..<blank], as: UTF8.self)), end >= 0
+            else { return nil }
+            ends[String(decoding: line[(blank + 1)...], as: UTF8.self)] = end
+        }
+        return ends
+    }
+
+    private static func checksum(_ bytes: [UInt8]) -> UInt32 {
+        bytes.withUnsafeBytes { storage_crc32(0, $0.baseAddress, $0.count) }
+    }
+}

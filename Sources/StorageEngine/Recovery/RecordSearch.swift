@@ -1,0 +1,91 @@
+import Glibc
+
+/// Looks for the next good record behind a place of the log that cannot be read: what tells damage in the middle, which
+/// is stepped over, from the torn end, which is cut.
+///
+/// A record is good when its magic, lengths and checksum are, and when it says that it lies where it does.
+struct RecordSearch {
+    let segments: LogSegments
+    private static let chunkBytes = 1 << 20
+
+    init(segments: LogSegments) {
+        self.segments = segments
+    }
+
+    /// The log offset of the first good record behind an offset; nil when none follows.
+    func next(after offset: Int64) throws(StoreError) -> Int64? {
+        for segment in segments.all where segment.end > offset {
+            if let found = try search(segment, from: max(segment.base, offset + 1)) { return found }
+        }
+        return nil
+    }
+
+    private func search(_ segment: LogSegment, from start: Int64) throws(StoreError) -> Int64? {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.chunkBytes, alignment: 8)
+        defer { buffer.deallocate() }
+        var offset = start
+        // Holes are skipped: the rest of the newest file is one as a rule.
+        while let data = segment.nextData(from: offset) {
+            let count = try StoreError.wrap { () throws(FileSystemError) in try segment.read(into: buffer, at: data) }
+            if count < RecordLayout.blankBytes { return nil }
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            for candidate in Self.candidates(in: bytes) {
+                if try isGood(data + Int64(candidate), in: segment) { return data + Int64(candidate) }
+            }
+            // The last bytes may hold the first half of a length and magic.
+            offset = data + Int64(count - RecordLayout.blankBytes + 1)
+        }
+        return nil
+    }
+
+    /// Indices whose next bytes may be a length and a record's magic.
+    private static func candidates(in bytes: UnsafeRawBufferPointer) -> [Int] {
+        guard let base = bytes.baseAddress else { return [] }
+        var found: [Int] = []
+        var index = 4
+        while index + 4 <= bytes.count, let hit = memchr(base + index, 0xDA, bytes.count - index - 3) {
+            index = UnsafeRawPointer(hit) - base
+            let magic = bytes.bigEndian(Int32.self, at: index)
+            if magic == RecordLayout.magicV1 || magic == RecordLayout.magicV2 { found.append(index - 4) }
+            index += 1
+        }
+        return found
+    }
+
+    private func isGood(_ offset: Int64, in segment: LogSegment) throws(StoreError) -> Bool {
+        var isGood = false
+        try segment.withRecord(at: offset) { bytes in
+            if case .record(let header) = RecordHeader.read(bytes, checksBody: true) {
+                isGood = header.logOffset == offset
+            }
+        }
+        return isGood
+    }
+}
+
+extension LogSegment {
+    /// Copies the record at a log offset (as long as it says, or the rest of the file when that is shorter) and hands it
+    /// out; a blank or a place without record gives its first bytes.
+    func withRecord(at offset: Int64, _ body: (UnsafeRawBufferPointer) -> Void) throws(StoreError) {
+        let index = Int(offset - base)
+        let left = region.count - index
+        guard left >= RecordLayout.blankBytes else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        var head: (Int32, Int32) = (0, 0)
+        let failure: FileSystemError? = withUnsafeMutableBytes(of: &head) { buffer in
+            do throws(FileSystemError) {
+                try region.copyOut(into: buffer, at: index)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw StoreError(failure) }
+        let size = Int(Int32(bigEndian: head.0))
+        let isRecord = Int32(bigEndian: head.1) != RecordLayout.magicBlank && size > 0 && size <= left
+        let count = isRecord ? size : min(left, 64)
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
+        defer { copy.deallocate() }
+        try StoreError.wrap { () throws(FileSystemError) in try region.copyOut(into: copy, at: index) }
+        body(UnsafeRawBufferPointer(copy))
+    }
+}
