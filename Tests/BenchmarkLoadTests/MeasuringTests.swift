@@ -57,6 +57,14 @@ import Testing
         #expect(result == .init(acknowledged: 4, received: 2, lost: 2, gaps: 0, duplicates: 1, foreign: 2))
     }
 
+    @Test func aConsumerAloneTellsRunsApart() {
+        var audit = DeliveryAudit(run: nil)
+        for run: UInt64 in [5, 6] {
+            for sequence: UInt64 in 0..<3 { _ = audit.received(stamp(0, sequence, run: run)) }
+        }
+        #expect(audit.result == .init(acknowledged: 0, received: 6, lost: 0, gaps: 0, duplicates: 0, foreign: 0))
+    }
+
     @Test func aConsumerAloneSeesHoles() {
         var audit = DeliveryAudit(run: nil)
         for sequence: UInt64 in [10, 11, 14] { _ = audit.received(stamp(3, sequence, run: 77)) }

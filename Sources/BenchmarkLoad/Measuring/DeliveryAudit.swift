@@ -16,9 +16,18 @@ package struct DeliveryAudit: Sendable {
         package var foreign = 0
     }
 
+    /// Whose numbers a set holds. A topic may hold messages of many runs.
+    private struct Source: Hashable {
+        var run: UInt64?
+        var producer: UInt16
+    }
+
+    /// Most producers of all runs that are told apart; messages of further ones count as foreign.
+    private static let sourcesMax = 1 << 16
+
     private let run: UInt64?
     private var sent: [UInt16: SequenceSet] = [:]
-    private var got: [UInt16: SequenceSet] = [:]
+    private var got: [Source: SequenceSet] = [:]
     private var duplicates = 0
     private var foreign = 0
 
@@ -38,7 +47,13 @@ package struct DeliveryAudit: Sendable {
             foreign += 1
             return false
         }
-        guard got[stamp.producer, default: SequenceSet()].insert(stamp.sequence) else {
+        // A body that is too small to name its run counts for the one that is audited.
+        let source = Source(run: stamp.run ?? run, producer: stamp.producer)
+        guard got[source] != nil || got.count < Self.sourcesMax else {
+            foreign += 1
+            return false
+        }
+        guard got[source, default: SequenceSet()].insert(stamp.sequence) else {
             duplicates += 1
             return false
         }
@@ -50,7 +65,9 @@ package struct DeliveryAudit: Sendable {
 
     /// Messages answered OK and not received yet.
     package var outstandingCount: Int {
-        sent.reduce(0) { $0 + $1.value.countMissing(in: got[$1.key] ?? SequenceSet()) }
+        sent.reduce(0) { sum, entry in
+            sum + entry.value.countMissing(in: got[Source(run: run, producer: entry.key)] ?? SequenceSet())
+        }
     }
 
     /// The outcome so far.
