@@ -134,7 +134,7 @@ let package = Package(
         program(
             "mqadmin",
             ["AdminClient", "RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, logging]),
-        program("mqdemo", ["CNghttp2"]),
+        program("mqdemo", ["GRPCClient", "ProtoMessages", nioCore, nioPosix]),
         program("mqbench", ["BenchmarkLoad", "MessageModel", nioPosix, logging, argumentParser]),
 
         // Tests

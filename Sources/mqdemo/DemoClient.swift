@@ -1,99 +1,108 @@
-import Glibc
+import GRPCClient
+import NIOCore
+import NIOPosix
+import ProtoMessages
+
+#if canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// Why the demo did not succeed, in a sentence for people.
+struct DemoFailure: Error {
+    let message: String
+}
 
 /// What a v5 SDK does for one message, in its smallest form: send, receive, acknowledge.
 struct DemoClient {
-    /// A message that came.
-    struct Received {
-        let id: String
-        let handle: String
-        let body: String
-    }
+    private static let pollMillis: Int64 = 5_000
 
-    private static let codeOK: UInt64 = 20_000
-    private static let codeNoMessage: UInt64 = 40_401
-
-    private let connection: GRPCConnection
+    private let link: NIOLoopBound<GRPCConnection>
+    private let loop: any EventLoop
+    private let authority: String
     private let topic: String
     private let group: String
 
-    init(host: String, port: String, topic: String, group: String) throws(DemoFailure) {
+    /// Connects to a proxy.
+    init(host: String, port: Int, topic: String, group: String) async throws(DemoFailure) {
+        authority = "\(host):\(port)"
         self.topic = topic
         self.group = group
-        connection = try GRPCConnection(
-            host: host, port: port,
-            metadata: [
-                ("x-mq-client-id", "mqdemo@\(getpid())"), ("x-mq-language", "SWIFT"), ("x-mq-protocol", "v2"),
-                ("x-mq-client-version", "5.1.0"),
-            ])
+        loop = MultiThreadedEventLoopGroup.singleton.next()
+        do {
+            link = try await GRPCConnection.connect(host: host, port: port, on: loop).get()
+        } catch {
+            throw DemoFailure(message: "cannot connect to \(host):\(port): \(error). Does mqproxy run there?")
+        }
     }
 
     /// Sends one message and answers its id.
-    func send(_ body: String) throws(DemoFailure) -> String {
+    func send(_ body: String) async throws(DemoFailure) -> String {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         let id = Self.messageID(seconds: UInt64(now.tv_sec), random: UInt64.random(in: .min ... .max))
-        let system =
-            ProtoFields.text(3, id) + ProtoFields.integer(5, 1) + ProtoFields.integer(6, 1)
-            + ProtoFields.bytes(7, ProtoFields.integer(1, UInt64(now.tv_sec))) + ProtoFields.text(8, "mqdemo")
-        let message = resource(1, topic) + ProtoFields.bytes(3, system) + ProtoFields.text(4, body)
-        let answers = try connection.call("SendMessage", ProtoFields.bytes(1, message), timeoutSeconds: 5)
-        for answer in answers {
-            try check(answer, "SendMessage")
-            if let entry = ProtoFields.values(2, in: answer)?.first { return ProtoFields.text(2, in: entry) }
+        let message = ClientMessage(
+            id: id, type: .normal, bornMillis: Int64(now.tv_sec) * 1_000, body: ByteBuffer(string: body))
+        let request = ClientRequests.send(message, topic: topic, bornHost: "mqdemo")
+        for answer in try await call("SendMessage", request, timeoutMillis: 5_000) {
+            try check(ClientAnswers.status(answer), "SendMessage")
         }
-        throw DemoFailure(message: "SendMessage was answered without a result")
+        return id
     }
 
     /// Waits a few seconds for messages; none is an empty list.
-    func receive() throws(DemoFailure) -> [Received] {
-        let filter = ProtoFields.integer(1, 1) + ProtoFields.text(2, "*")
-        let queue = resource(1, topic) + ProtoFields.integer(2, 0) + ProtoFields.integer(3, 3)
-        let request =
-            resource(1, group) + ProtoFields.bytes(2, queue) + ProtoFields.bytes(3, filter)
-            + ProtoFields.integer(4, 16) + seconds(5, 30) + seconds(7, 5)
-        var received: [Received] = []
-        for answer in try connection.call("ReceiveMessage", request, timeoutSeconds: 10) {
-            if let status = ProtoFields.values(1, in: answer)?.first,
-                ProtoFields.integer(1, in: status) != Self.codeNoMessage
-            {
-                try check(answer, "ReceiveMessage")
+    func receive() async throws(DemoFailure) -> [ClientDelivery] {
+        let request = ClientRequests.receive(
+            ClientReceive(batchSize: 16, invisibleMillis: 30_000, pollMillis: Self.pollMillis), topic: topic,
+            group: group)
+        var received: [ClientDelivery] = []
+        for answer in try await call("ReceiveMessage", request, timeoutMillis: Int(Self.pollMillis) * 2) {
+            switch ClientAnswers.receiveEvent(answer) {
+            case .delivery(let delivery): received.append(delivery)
+            case .status(let status):
+                if status.code != .messageNotFound { try check(status, "ReceiveMessage") }
+            case .other: break
             }
-            guard let message = ProtoFields.values(2, in: answer)?.first,
-                let system = ProtoFields.values(3, in: message)?.first
-            else { continue }
-            received.append(
-                Received(
-                    id: ProtoFields.text(3, in: system), handle: ProtoFields.text(12, in: system),
-                    body: ProtoFields.text(4, in: message)))
         }
         return received
     }
 
     /// Acknowledges a message: it will not come again.
-    func acknowledge(_ message: Received) throws(DemoFailure) {
-        let entry = ProtoFields.text(1, message.id) + ProtoFields.text(2, message.handle)
-        let request = resource(1, group) + resource(2, topic) + ProtoFields.bytes(3, entry)
-        for answer in try connection.call("AckMessage", request, timeoutSeconds: 5) {
-            try check(answer, "AckMessage")
+    func acknowledge(_ message: ClientDelivery) async throws(DemoFailure) {
+        let request = ClientRequests.acknowledge([(message.id, message.handle)], topic: topic, group: group)
+        for answer in try await call("AckMessage", request, timeoutMillis: 5_000) {
+            try check(ClientAnswers.status(answer), "AckMessage")
         }
     }
 
-    private func resource(_ number: UInt8, _ name: String) -> [UInt8] {
-        ProtoFields.bytes(number, ProtoFields.text(2, name))
+    private func call(
+        _ name: String, _ request: ByteBuffer, timeoutMillis: Int
+    ) async throws(DemoFailure) -> [ByteBuffer] {
+        let method = GRPCMethod(
+            path: "/apache.rocketmq.v2.MessagingService/\(name)", authority: authority, timeoutMillis: timeoutMillis,
+            metadata: [
+                ("x-mq-client-id", "mqdemo@\(getpid())"), ("x-mq-language", "SWIFT"), ("x-mq-protocol", "v2"),
+                ("x-mq-client-version", "5.1.0"),
+            ])
+        let answer = await withCheckedContinuation { continuation in
+            loop.execute { link.value.call(method, message: request) { continuation.resume(returning: $0) } }
+        }
+        guard let status = answer.status else {
+            throw DemoFailure(message: "\(authority) closed the connection during \(name): is this the gRPC port?")
+        }
+        guard status == 0 else {
+            throw DemoFailure(message: "\(name) failed: gRPC status \(status), \(answer.statusMessage)")
+        }
+        var messages: [ByteBuffer] = []
+        answer.forEachMessage { messages.append($0) }
+        if messages.isEmpty { throw DemoFailure(message: "\(name) was answered without a result") }
+        return messages
     }
 
-    private func seconds(_ number: UInt8, _ count: UInt64) -> [UInt8] {
-        ProtoFields.bytes(number, ProtoFields.integer(1, count))
-    }
-
-    private func check(_ answer: [UInt8], _ method: String) throws(DemoFailure) {
-        guard let status = ProtoFields.values(1, in: answer)?.first else {
-            throw DemoFailure(message: "\(method) was answered without a status")
-        }
-        let code = ProtoFields.integer(1, in: status)
-        if code != Self.codeOK {
-            throw DemoFailure(message: "\(method) was refused with code \(code): \(ProtoFields.text(2, in: status))")
-        }
+    private func check(_ status: ProtoStatus, _ method: String) throws(DemoFailure) {
+        guard status.code != .ok else { return }
+        throw DemoFailure(message: "\(method) was refused with code \(status.code.rawValue): \(status.message)")
     }
 
     /// 17 bytes in hex, as SDKs make them: version 1, then what makes it this message's alone.

@@ -1,4 +1,11 @@
-import Glibc
+import NIOCore
+import ProtoMessages
+
+#if canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
 
 /// The program `mqdemo`: sends one message through a proxy, receives it and acknowledges it.
 @main
@@ -13,7 +20,7 @@ enum DemoProgram {
         """
     static let pollCountMax = 6
 
-    static func main() {
+    static func main() async {
         var values = ["--endpoint": "127.0.0.1:8081", "--topic": "demo", "--group": "demo-group"]
         var rest = CommandLine.arguments.dropFirst()
         while let name = rest.popFirst() {
@@ -24,25 +31,25 @@ enum DemoProgram {
         }
         let endpoint = values["--endpoint", default: ""]
         guard let colon = endpoint.lastIndex(of: ":"), colon != endpoint.startIndex,
-            UInt16(endpoint[endpoint.index(after: colon)...]) != nil
+            let port = UInt16(endpoint[endpoint.index(after: colon)...])
         else { stop("--endpoint \(endpoint) is not host:port", status: 2) }
         do throws(DemoFailure) {
-            let client = try DemoClient(
-                host: String(endpoint[..<colon]), port: String(endpoint[endpoint.index(after: colon)...]),
-                topic: values["--topic", default: ""], group: values["--group", default: ""])
-            try run(client)
+            let client = try await DemoClient(
+                host: String(endpoint[..<colon]), port: Int(port), topic: values["--topic", default: ""],
+                group: values["--group", default: ""])
+            try await run(client)
         } catch {
             stop(error.message, status: 1)
         }
     }
 
-    private static func run(_ client: DemoClient) throws(DemoFailure) {
-        let id = try client.send("Hello from mqdemo")
+    private static func run(_ client: DemoClient) async throws(DemoFailure) {
+        let id = try await client.send("Hello from mqdemo")
         print("sent         \(id)")
         for _ in 0..<pollCountMax {
-            for message in try client.receive() {
-                try client.acknowledge(message)
-                print("received     \(message.id)  \"\(message.body)\"")
+            for message in try await client.receive() {
+                try await client.acknowledge(message)
+                print("received     \(message.id)  \"\(String(buffer: message.body))\"")
                 print("acknowledged \(message.id)")
                 if message.id == id { return }
             }

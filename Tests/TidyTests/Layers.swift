@@ -13,8 +13,8 @@ enum Layers {
 
     /// A C library has few users, because each owns its handles.
     static let usersOfC: [String: Set<String>] = [
-        // HTTP2Session is a server's side, the others are clients.
-        "CNghttp2": ["HTTP2Session", "GRPCClient", "mqdemo"],
+        // HTTP2Session is a server's side, GRPCClient a client's.
+        "CNghttp2": ["HTTP2Session", "GRPCClient"],
         "CProtobufC": ["ProtoMessages", "CRocketMQProtos"],
         "CRocketMQProtos": ["ProtoMessages"],
         "CZlib": ["RemotingCodec", "GRPCServer", "StorageEngine", "ProxyServer"],
