@@ -39,6 +39,10 @@ extension Broker {
                 ])
         case .waitsForRoom(let error):
             logger.error("the disk is full: tried again each second", metadata: ["error": "\(error.message)"])
+        case .indexFailing(let error):
+            logger.error(
+                "the key index cannot be written: tried again, queries by key miss the newest messages until then",
+                metadata: ["error": "\(error.message)"])
         }
     }
 
@@ -56,7 +60,9 @@ extension Broker {
         let health = store.health
         var figures = [
             "storeStatus": health.status.rawValue, "storeDamageCount": String(health.damageCount),
+            "indexBehindBytes": String(store.indexBehindBytes),
         ]
+        if let failure = store.indexFailure { figures["indexFailure"] = failure.message }
         if let reason = health.reason { figures["storeStatusReason"] = reason }
         if !health.damages.isEmpty {
             figures["storeDamages"] = health.damages.prefix(Self.damagesToldMax).map { "\($0.file)@\($0.logOffset)" }

@@ -10,8 +10,9 @@ package final class MessageStore: Sendable {
     private let configuration: StoreConfiguration
     private let files: any FileSystem
     private let clock: any StoreClock
-    private let segments: LogSegments
-    private let queues: ConsumeQueueTable
+    let segments: LogSegments
+    let queues: ConsumeQueueTable
+    let index: KeyIndex?
     private let log: CommitLog
     private let flusher: Flusher
     private let preparer: LogPreparer
@@ -37,6 +38,8 @@ package final class MessageStore: Sendable {
         segments = LogSegments(
             files: fileSystem, directory: configuration.logDirectory, fileBytes: configuration.commitLogFileBytes)
         queues = ConsumeQueueTable(files: fileSystem, configuration: configuration)
+        index = KeyIndex(
+            files: fileSystem, configuration: configuration, segments: segments, clock: clock, notices: notices)
         let isSynchronous = configuration.flushMode == .synchronous
         log = CommitLog(
             segments: segments, backlogMax: configuration.dispatchBacklogMax, isSynchronous: isSynchronous,
@@ -87,6 +90,8 @@ package final class MessageStore: Sendable {
             checksBodies: configuration.checkCRCOnRecover,
             queuesAreMissing: !files.exists(configuration.queueDirectory), clock: clock, notices: notices)
         try recovery.run()
+        try index?.open(
+            KeyIndex.Start(wasClean: wasClean, checkpoint: checkpoint, logEnd: recovery.report.logEnd))
         life.withLockedValue { $0.report = recovery.report }
         let newest = max(recovery.newestTimestampMillis, checkpoint.logTimestampMillis)
         log.start(
@@ -119,7 +124,7 @@ package final class MessageStore: Sendable {
             try files.synchronizeDirectory(configuration.rootPath)
         }
         let dispatcher = Dispatcher(
-            log: log, isSynchronous: configuration.flushMode == .synchronous, clock: clock,
+            log: log, index: index, isSynchronous: configuration.flushMode == .synchronous, clock: clock,
             observer: life.withLockedValue { $0.observer }, notices: notices)
         dispatcher.progress.withLock { progress in
             progress.offset = logEnd
@@ -129,7 +134,7 @@ package final class MessageStore: Sendable {
             configuration: configuration,
             parts: Housekeeper.Parts(
                 files: files, clock: clock, log: log, queues: queues, flusher: flusher, dispatcher: dispatcher,
-                checkpointFile: checkpointFile, notices: notices,
+                index: index, checkpointFile: checkpointFile, notices: notices,
                 unreadOffset: life.withLockedValue { $0.unreadOffset }), checkpoint: checkpoint)
         try housekeeper.measureDisk()
         let threads =
@@ -164,7 +169,7 @@ package final class MessageStore: Sendable {
         if let failure = log.state.withLock({ $0.refusal }) ?? dispatcher.progress.withLock({ $0.failure }) {
             throw failure
         }
-        try housekeeper.saveCheckpoint()
+        try housekeeper.saveCheckpoint(isLast: true)
         try StoreError.wrap { () throws(FileSystemError) in
             try segments.dropPrepared()
             try files.remove(configuration.rootPath + "/abort")
@@ -320,17 +325,6 @@ package final class MessageStore: Sendable {
 
     /// The queues of a topic that a message was ever stored in.
     package func queueIds(topic: String) -> [Int32] { queues.queueIds(topic: topic) }
-
-    /// The first offset whose message was stored at or after a time; the end of the queue when there is none.
-    package func offset(topic: String, queueId: Int32, atOrAfterMillis time: Int64) -> Int64 {
-        var (low, high) = queues.find(topic: topic, queueId: queueId)?.bounds ?? (0, 0)
-        while low < high {
-            let middle = (low + high) / 2
-            let stored = storeTimestamp(topic: topic, queueId: queueId, queueOffset: middle) ?? 0
-            if stored < time { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
 
     /// Start of the oldest log file.
     package var minLogOffset: Int64 { segments.minOffset }

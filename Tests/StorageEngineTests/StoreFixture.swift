@@ -25,6 +25,8 @@ final class StoreFixture {
         configuration = StoreConfiguration(rootPath: root)
         configuration.commitLogFileBytes = 131_072
         configuration.consumeQueueFileBytes = 6_000
+        configuration.indexSlotCount = 100
+        configuration.indexEntryCount = 400
         configuration.diskWarningPercent = 100
         configuration.diskCleanForciblyPercent = 100
     }

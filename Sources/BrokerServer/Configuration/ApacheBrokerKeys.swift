@@ -32,7 +32,7 @@ enum ApacheBrokerKeys {
         consumerManagerThreadPoolQueueCapacity consumerOffsetUpdateVersionStep controllerAddr
         controllerHeartBeatTimeoutMills correctLogicMinOffsetForceInterval correctLogicMinOffsetSleepInterval
         dLegerGroup dLegerPeers dLegerSelfId dataReadAheadEnable debugLockEnable defaultMessageRequestMode
-        defaultPopShareQueueNum defaultQueryMaxNum delayOffsetUpdateVersionStep deleteCommitLogFilesInterval
+        defaultPopShareQueueNum delayOffsetUpdateVersionStep deleteCommitLogFilesInterval
         deleteConsumeQueueFilesInterval deleteFileBatchMax destroyMapedFileIntervalForcibly disableCallbackExecutor
         disableConsumeIfConsumerReadSlowly disableNettyWorkerGroup disappearTimeAfterStart diskFallRecorded
         dispatchCqCacheNum dispatchCqThreads dispatchFromSenderThread enableAcceleratedRecovery enableAsyncReput
@@ -59,7 +59,7 @@ enum ApacheBrokerKeys {
         mappedFileSizeConsumeQueueExt mappedFileSizeTimerLog mappedFileSwapEnable mapperFileSizeBatchConsumeQueue
         maxAsyncPutMessageRequests maxBatchDeleteFilesNum maxChecksumRange maxConsumeQueueScan
         maxErrorRateOfBloomFilter maxFilterMessageSize maxHaTransferByteInSecond maxLmqConsumeQueueNum
-        maxMsgsNumBatch maxOffsetMapSize maxRecoveryCommitlogFiles maxSlaveResendLength maxTopicLength
+        maxOffsetMapSize maxRecoveryCommitlogFiles maxSlaveResendLength maxTopicLength
         maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk memTableFlushInterval messageDelayLevel
         messageIndexSafe messageRequestMode messageStorePlugIn metricGrpcExporterIntervalInMills
         metricGrpcExporterTimeOutInMills metricLoggingExporterIntervalInMills metricsExporterType

@@ -71,6 +71,10 @@ package struct BrokerConfiguration: Sendable {
     package var pullCountMax: Int32 = 32
     /// Most bytes in one pull answer, a single larger message aside.
     package var pullBytesMax = 256 << 10
+    /// Most messages in an answer to a query by key.
+    package var keyQueryCountMax = 64
+    /// Most messages in an answer to a query by unique key.
+    package var uniqueKeyQueryCountMax = 32
     /// Directory of the store.
     package var storePath = "store"
     /// Directory of the commit log.
@@ -255,6 +259,8 @@ extension BrokerConfiguration {
         store.cleanForcibly = try reader.bool("cleanFileForciblyEnable", default: true)
         store.deletesUnread = try reader.bool("deleteUnreadWhenDiskFull", default: false)
         store.checkCRCOnRecover = try reader.bool("checkCRCOnRecover", default: true)
+        keyQueryCountMax = try reader.integer("maxMsgsNumBatch", default: 64, in: 1...1_024)
+        uniqueKeyQueryCountMax = try reader.integer("defaultQueryMaxNum", default: 32, in: 1...1_024)
         store.isIndexEnabled = try reader.bool("messageIndexEnable", default: true)
         store.indexSlotCount = try reader.integer("maxHashSlotNum", default: 5_000_000, in: 1...100_000_000)
         store.indexEntryCount = try reader.integer("maxIndexNum", default: 20_000_000, in: 2...400_000_000)

@@ -145,6 +145,9 @@ package final class RequestRouter: RemotingService {
         case .getMinOffset: try getMinOffset(request, from: connection)
         case .searchOffsetByTimestamp: try searchOffset(request, from: connection)
         case .getEarliestMsgStoretime: try getEarliestStoreTime(request, from: connection)
+        case .queryMessage: try queryMessage(request, from: connection)
+        case .viewMessageById: try viewMessage(request, from: connection)
+        case .queryCorrectionOffset: try queryCorrectionOffset(request, from: connection)
         case .queryConsumerOffset: try queryConsumerOffset(request, from: connection)
         case .updateConsumerOffset: try updateConsumerOffset(request, from: connection)
         default: return false

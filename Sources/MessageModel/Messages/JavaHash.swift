@@ -7,9 +7,10 @@ package enum JavaHash {
         return hash
     }
 
-    /// The hash of text given as UTF-8, without a `String`; bad sequences count as U+FFFD.
-    package static func hashCode(utf8 bytes: UnsafeRawBufferPointer) -> Int32 {
-        var hash: Int32 = 0
+    /// The hash of text given as UTF-8, without a `String`; bad sequences count as U+FFFD. `seed` is the hash of the text
+    /// before it.
+    package static func hashCode(utf8 bytes: UnsafeRawBufferPointer, after seed: Int32 = 0) -> Int32 {
+        var hash = seed
         var index = 0
         while index < bytes.count, bytes[index] < 0x80 {
             hash = hash &* 31 &+ Int32(bytes[index])

@@ -10,6 +10,8 @@ package struct QueryMessageRequestHeader: RemotingHeader, Hashable {
     package var beginTimestampMillis: Int64
     /// End of the time range.
     package var endTimestampMillis: Int64
+    /// The key is a unique one (`_UNIQUE_KEY_QUERY`): the broker chooses how many messages it answers.
+    package var isUniqueKey = false
 
     /// A header to send.
     package init(topic: String, key: String, maxCount: Int32, beginTimestampMillis: Int64, endTimestampMillis: Int64) {
@@ -27,6 +29,7 @@ package struct QueryMessageRequestHeader: RemotingHeader, Hashable {
         maxCount = try fields.int32("maxNum")
         beginTimestampMillis = try fields.int64("beginTimestamp")
         endTimestampMillis = try fields.int64("endTimestamp")
+        isUniqueKey = fields.optionalString("_UNIQUE_KEY_QUERY")?.lowercased() == "true"
     }
 
     /// Writes the fields.
@@ -36,6 +39,7 @@ package struct QueryMessageRequestHeader: RemotingHeader, Hashable {
         writer.write("maxNum", maxCount)
         writer.write("beginTimestamp", beginTimestampMillis)
         writer.write("endTimestamp", endTimestampMillis)
+        writer.write("_UNIQUE_KEY_QUERY", isUniqueKey)
     }
 }
 

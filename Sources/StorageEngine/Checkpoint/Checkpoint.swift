@@ -13,6 +13,8 @@ struct Checkpoint: Hashable {
     var confirmOffset: Int64 = 0
     /// Start of a record (or end of the log) before which nothing needs to be looked at; nil when not known.
     var recoverFrom: Int64?
+    /// How far the index is on disk; nil when not known.
+    var index: IndexNote?
 
     static let fileBytes = 4096
     private static let noteAt = 1024
@@ -22,6 +24,9 @@ struct Checkpoint: Hashable {
     static let format: Int64 = 1
     /// The version of a store that a newer program wrote; nil as a rule.
     private(set) var newerFormat: Int64?
+    private static let indexNoteAt = 1088
+    private static let indexNoteMagic = Int64(0x4D51_5357_4358_0001)
+    private static let indexNoteBytes = 40
 
     init() {}
 
@@ -32,6 +37,7 @@ struct Checkpoint: Hashable {
         indexTimestampMillis = bytes.bigEndian(Int64.self, at: 16)
         masterFlushedOffset = bytes.bigEndian(Int64.self, at: 24)
         confirmOffset = bytes.bigEndian(Int64.self, at: 32)
+        index = Self.indexNote(bytes)
         let note = UnsafeRawBufferPointer(rebasing: bytes[Self.noteAt..<Self.noteAt + 16])
         let magic = note.bigEndian(Int64.self, at: 0)
         guard magic & ~0xFFFF == Self.noteMagic else { return }
@@ -46,6 +52,18 @@ struct Checkpoint: Hashable {
         recoverFrom = note.bigEndian(Int64.self, at: 8)
     }
 
+    private static func indexNote(_ bytes: UnsafeRawBufferPointer) -> IndexNote? {
+        let note = UnsafeRawBufferPointer(rebasing: bytes[indexNoteAt..<indexNoteAt + indexNoteBytes])
+        guard note.bigEndian(Int64.self, at: 0) == indexNoteMagic,
+            storage_crc32(0, note.baseAddress, note.count)
+                == bytes.bigEndian(UInt32.self, at: indexNoteAt + indexNoteBytes)
+        else { return nil }
+        return IndexNote(
+            logOffset: note.bigEndian(Int64.self, at: 8), fileName: note.bigEndian(Int64.self, at: 16),
+            nextEntry: Int32(clamping: note.bigEndian(Int64.self, at: 24)),
+            endTimestampMillis: note.bigEndian(Int64.self, at: 32))
+    }
+
     /// The newest time up to which everything is on disk, with Apache's margin of 3 s.
     var safeTimestampMillis: Int64 { max(0, min(logTimestampMillis, queueTimestampMillis) - 3_000) }
 
@@ -57,6 +75,16 @@ struct Checkpoint: Hashable {
         base.putBigEndian(indexTimestampMillis, at: 16)
         base.putBigEndian(masterFlushedOffset, at: 24)
         base.putBigEndian(confirmOffset, at: 32)
+        if let index {
+            base.putBigEndian(Self.indexNoteMagic, at: Self.indexNoteAt)
+            base.putBigEndian(index.logOffset, at: Self.indexNoteAt + 8)
+            base.putBigEndian(index.fileName, at: Self.indexNoteAt + 16)
+            base.putBigEndian(Int64(index.nextEntry), at: Self.indexNoteAt + 24)
+            base.putBigEndian(index.endTimestampMillis, at: Self.indexNoteAt + 32)
+            base.putBigEndian(
+                storage_crc32(0, base + Self.indexNoteAt, Self.indexNoteBytes),
+                at: Self.indexNoteAt + Self.indexNoteBytes)
+        }
         guard let recoverFrom else { return }
         base.putBigEndian(Self.noteMagic | Self.format, at: Self.noteAt)
         base.putBigEndian(recoverFrom, at: Self.noteAt + 8)

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Takes appended records in log order, past their durability point only, writes their consume queue units and tells
-/// the observer. Runs on one thread of its own.
+/// Takes appended records in log order, past their durability point only, writes their consume queue units, tells the
+/// observer and lets the key index follow. Runs on one thread of its own.
 final class Dispatcher: Sendable {
     typealias Observer = @Sendable ([DispatchedMessage]) -> Void
 
@@ -15,6 +15,8 @@ final class Dispatcher: Sendable {
     }
 
     let progress = Guarded(Progress())
+    /// Follows the consume queues on the same thread; nil when it is switched off.
+    private let index: KeyIndex?
     private let log: CommitLog
     private let isSynchronous: Bool
     private let clock: any StoreClock
@@ -26,8 +28,12 @@ final class Dispatcher: Sendable {
     /// Pause before what the full disk did not take is tried again.
     private static let stallMillis: Int64 = 1_000
 
-    init(log: CommitLog, isSynchronous: Bool, clock: any StoreClock, observer: Observer?, notices: StoreNotices) {
+    init(
+        log: CommitLog, index: KeyIndex?, isSynchronous: Bool, clock: any StoreClock, observer: Observer?,
+        notices: StoreNotices
+    ) {
         self.log = log
+        self.index = index
         self.isSynchronous = isSynchronous
         self.clock = clock
         self.observer = observer
@@ -36,21 +42,45 @@ final class Dispatcher: Sendable {
 
     /// Until the log is closed and everything that may be dispatched is.
     func run() {
-        while let batch = nextBatch() {
+        while true {
+            // An index that lags goes on while nothing else is to do.
+            if index?.hasWork == true, !log.state.withLock({ isReadyOrClosed($0) }) {
+                index?.turn()
+                continue
+            }
+            guard let batch = nextBatch() else { break }
             guard carryOut(batch) else {
                 if progress.withLock({ $0.failure }) == nil, waitForRoom() { continue }
                 return
             }
+            index?.turn()
             var nap = timespec(tv_sec: 0, tv_nsec: Self.napNanos)
             nanosleep(&nap, nil)
         }
+        finishIndex()
     }
 
-    /// Dispatches what may be dispatched by now; false when there is nothing, when the disk is full, or when dispatch has
-    /// failed for good.
+    private func isReadyOrClosed(_ state: CommitLog.State) -> Bool {
+        let limit = isSynchronous ? state.flushedOffset : state.writeOffset
+        return state.isClosed || state.pending.first.map { $0.end <= limit } ?? false
+    }
+
+    /// Indexes what is left at the end; what would take long is left to the next start.
+    private func finishIndex() {
+        var turns = 0
+        while turns < Self.lastTurnsMax, index?.turn() == true { turns += 1 }
+    }
+
+    /// Turns of the index at the end: less than a second.
+    private static let lastTurnsMax = 500
+
+    /// Dispatches what may be dispatched by now, or else goes on with an index that lags; false when there is nothing to
+    /// do, when the disk is full, or when dispatch has failed for good.
     func step() -> Bool {
         let (failure, stalled) = progress.withLock { ($0.failure, $0.stalled) }
-        guard failure == nil, let batch = stalled ?? log.state.withLock({ takeReady(&$0) }) else { return false }
+        if failure != nil { return false }
+        guard let batch = stalled ?? log.state.withLock({ takeReady(&$0) }) else { return index?.turn() ?? false }
+        defer { index?.turn() }
         return carryOut(batch)
     }
 
@@ -155,6 +185,7 @@ final class Dispatcher: Sendable {
                 progress.timestampMillis = last.message.storeTimestampMillis
             }
             progress.signal()
+            index?.advanceTarget(to: last.end)
         }
         if !messages.isEmpty { observer?(messages) }
     }

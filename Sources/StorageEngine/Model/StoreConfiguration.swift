@@ -64,6 +64,7 @@ package struct StoreConfiguration: Sendable {
 
     var logDirectory: String { commitLogPath ?? rootPath + "/commitlog" }
     var queueDirectory: String { rootPath + "/consumequeue" }
+    var indexDirectory: String { rootPath + "/index" }
     /// Bytes of a queue file as Apache rounds them.
     var queueFileBytes: Int { (consumeQueueFileBytes + QueueUnit.size - 1) / QueueUnit.size * QueueUnit.size }
 }

@@ -21,6 +21,7 @@ final class Housekeeper: Sendable {
     private let queues: ConsumeQueueTable
     private let flusher: Flusher
     private let dispatcher: Dispatcher
+    private let index: KeyIndex?
     private let checkpointFile: CheckpointFile
     private let notices: StoreNotices
     private let unreadOffset: (@Sendable () -> Int64?)?
@@ -43,6 +44,7 @@ final class Housekeeper: Sendable {
         let queues: ConsumeQueueTable
         let flusher: Flusher
         let dispatcher: Dispatcher
+        let index: KeyIndex?
         let checkpointFile: CheckpointFile
         let notices: StoreNotices
         /// Log offset of the oldest message that a consumer group has not consumed; may read from the disk.
@@ -57,6 +59,7 @@ final class Housekeeper: Sendable {
         queues = parts.queues
         flusher = parts.flusher
         dispatcher = parts.dispatcher
+        index = parts.index
         checkpointFile = parts.checkpointFile
         notices = parts.notices
         unreadOffset = parts.unreadOffset
@@ -120,8 +123,9 @@ final class Housekeeper: Sendable {
 
     // MARK: Checkpoint
 
-    /// Writes down how far log and queues are on disk, when that has moved.
-    func saveCheckpoint() throws(StoreError) {
+    /// Writes down how far log, queues and index are on disk, when that has moved. The index takes its turn at longer
+    /// intervals, and at the end.
+    func saveCheckpoint(isLast: Bool = false) throws(StoreError) {
         saving.lock()
         defer { saving.unlock() }
         let started = clock.nowMillis
@@ -130,13 +134,17 @@ final class Housekeeper: Sendable {
             state.lastCheckpointMillis = started
             return state.checkpoint
         }
-        if checkpoint.recoverFrom == offset { return }
+        let indexNote = index?.checkpoint(always: isLast) ?? checkpoint.index
+        if checkpoint.recoverFrom == offset, checkpoint.index == indexNote { return }
         try synchronizeQueues()
         if let failure = flusher.flush() { throw failure }
         checkpoint.recoverFrom = offset
         checkpoint.logTimestampMillis = max(checkpoint.logTimestampMillis, timestampMillis)
         checkpoint.queueTimestampMillis = max(checkpoint.queueTimestampMillis, timestampMillis)
         checkpoint.confirmOffset = offset
+        checkpoint.index = indexNote
+        checkpoint.indexTimestampMillis = max(
+            checkpoint.indexTimestampMillis, indexNote?.endTimestampMillis ?? 0)
         let saved = checkpoint
         try StoreError.wrap { () throws(FileSystemError) in try checkpointFile.save(saved) }
         let ended = clock.nowMillis
@@ -223,6 +231,7 @@ final class Housekeeper: Sendable {
 
     private func clean(nowMillis: Int64) throws(StoreError) {
         queues.closeIdle(before: nowMillis - configuration.queueIdleMillis, nowMillis: nowMillis)
+        index?.unmapIdle()
         let policy = RetentionPolicy(configuration)
         var deleted = 0
         // Each deletion makes room: measured anew, no more go than must.
@@ -239,6 +248,7 @@ final class Housekeeper: Sendable {
         let start = log.segments.minOffset
         for queue in queues.all { try queue.raiseMin(toLogOffset: start) }
         try queues.tombstones.forget(before: start)
+        try index?.removeFiles(before: start)
     }
 
     private func situation(nowMillis: Int64) throws(StoreError) -> RetentionPolicy.Situation {

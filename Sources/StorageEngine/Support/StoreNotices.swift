@@ -16,6 +16,8 @@ package enum StoreEvent: Sendable {
     case keptUnread(path: String)
     /// The next file, or a queue, could not be written for lack of room; it is tried again.
     case waitsForRoom(StoreError)
+    /// The key index cannot be written: it is tried again, and queries by key miss the newest messages until then.
+    case indexFailing(StoreError)
 }
 
 /// What the parts of a store have to say to its operator, and the damages found so far.

@@ -27,6 +27,8 @@ final class TestBroker {
         configuration.store = StoreConfiguration(rootPath: directory)
         configuration.store.commitLogFileBytes = 4 << 20
         configuration.store.consumeQueueFileBytes = 20 * 1_024
+        configuration.store.indexSlotCount = 1_000
+        configuration.store.indexEntryCount = 4_000
         // The machine of the tests may have little room: that is not what they are about.
         configuration.store.diskWarningPercent = 99
         configuration.store.diskCleanForciblyPercent = 98

@@ -8,6 +8,8 @@ final class FailingFileSystem: FileSystem {
         var synchronizeFails = false
         var createFails = false
         var usedPercent: Int?
+        /// Mapped files with this in their path take no bytes.
+        var failingPath: String?
         var synchronizations = 0
     }
 
@@ -87,6 +89,9 @@ private final class FailingRegion: MappedRegion {
         try real.prepareForWriting(from: offset, count: count)
     }
     func copyIn(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        if faults.withLockedValue({ $0.failingPath.map(path.contains) ?? false }) {
+            throw FileSystemError(kind: .inputOutput, operation: "store to mapped page", path: path)
+        }
         try real.copyIn(bytes, at: offset)
     }
     func copyOut(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) {

@@ -1,0 +1,222 @@
+import NIOConcurrencyHelpers
+
+/// The key index: finds messages by key and time. Derived from the log, in Apache's index files (`store.md` §6).
+///
+/// It follows the consume queues with a cursor of its own: the dispatch thread calls `turn` after it has told who waits
+/// for messages, and an index that lags (after a crash, or when it was switched off) catches up by the same turns. So it
+/// delays neither appends nor the start. A failure to write it stops it for a while and never the store.
+final class KeyIndex: Sendable {
+    struct State {
+        /// In the order of their names; only the last is written.
+        var files: [IndexFile] = []
+        /// Every record before this log offset is in the index.
+        var cursor: Int64 = 0
+        /// Up to this log offset records are in the consume queues.
+        var target: Int64 = 0
+        /// Why nothing is added at the moment.
+        var failure: StoreError?
+        /// When to try again.
+        var retryAtMillis: Int64 = 0
+        var lastCheckpointMillis: Int64 = 0
+        /// What the last successful checkpoint said.
+        var note: IndexNote?
+    }
+
+    let state = NIOLockedValueBox(State())
+    let layout: IndexLayout
+    let files: any FileSystem
+    let directory: String
+    let segments: LogSegments
+    let clock: any StoreClock
+    private let notices: StoreNotices
+    // The keys of the record at the cursor; held by the one thread that takes turns.
+    private let keys = Guarded(RecordKeys())
+
+    /// Records in one turn, so that messages that arrive meanwhile wait for a millisecond at most.
+    private static let recordsPerTurn = 1_024
+    private static let retryMillis: Int64 = 10_000
+    /// Time between two fsyncs; a crash costs reading what was written since.
+    private static let checkpointMillis: Int64 = 30_000
+
+    /// The index of a store; nil when it is switched off.
+    init?(
+        files: any FileSystem, configuration: StoreConfiguration, segments: LogSegments, clock: any StoreClock,
+        notices: StoreNotices
+    ) {
+        guard configuration.isIndexEnabled else { return nil }
+        self.files = files
+        directory = configuration.indexDirectory
+        layout = IndexLayout(slotCount: configuration.indexSlotCount, entryCount: configuration.indexEntryCount)
+        self.segments = segments
+        self.clock = clock
+        self.notices = notices
+    }
+
+    /// Appended bytes that are not in the index yet.
+    var behindBytes: Int64 { state.withLockedValue { max(0, $0.target - $0.cursor) } }
+
+    /// Why the index does not grow; nil when all is well.
+    var failure: StoreError? { state.withLockedValue { $0.failure } }
+
+    // MARK: Turns (dispatch thread)
+
+    /// Tells how far the consume queues are.
+    func advanceTarget(to offset: Int64) {
+        state.withLockedValue { $0.target = max($0.target, offset) }
+    }
+
+    /// Whether a turn would do something.
+    var hasWork: Bool {
+        let (isBehind, retryAt) = state.withLockedValue { state in
+            (state.cursor < state.target, state.failure == nil ? nil : state.retryAtMillis)
+        }
+        return isBehind && retryAt.map { clock.nowMillis >= $0 } ?? true
+    }
+
+    /// Indexes some of what is missing; false when there is nothing to do.
+    @discardableResult
+    func turn() -> Bool {
+        guard hasWork else { return false }
+        do throws(StoreError) {
+            try keys.withLock { keys throws(StoreError) in try indexSome(&keys) }
+            state.withLockedValue { $0.failure = nil }
+        } catch {
+            stop(error)
+        }
+        return true
+    }
+
+    /// Leaves the index alone for a while.
+    private func stop(_ error: StoreError) {
+        let retryAt = clock.nowMillis + Self.retryMillis
+        let isNew = state.withLockedValue { state in
+            defer {
+                state.failure = error
+                state.retryAtMillis = retryAt
+            }
+            return state.failure == nil
+        }
+        if isNew { notices.post(.indexFailing(error)) }
+    }
+
+    private func indexSome(_ keys: inout RecordKeys) throws(StoreError) {
+        var (cursor, target) = state.withLockedValue { ($0.cursor, $0.target) }
+        defer { state.withLockedValue { [cursor] in $0.cursor = cursor } }
+        for _ in 0..<Self.recordsPerTurn where cursor < target {
+            guard let segment = segments.segment(at: cursor) else {
+                // Deleted meanwhile.
+                let oldest = segments.minOffset
+                cursor = cursor < oldest && oldest < target ? oldest : target
+                continue
+            }
+            let reading = try StoreError.wrap { () throws(FileSystemError) in try keys.read(segment, at: cursor) }
+            switch reading {
+            case .record(let size, let storeTimestampMillis):
+                try put(keys.hashes, logOffset: cursor, storeTimestampMillis: storeTimestampMillis)
+                cursor += Int64(size)
+            case .blank: cursor = segment.end
+            case .invalid(let size):
+                cursor = try afterDamage(at: cursor, size: size, in: segment, target: target)
+            }
+        }
+    }
+
+    /// Recovery has reported it: goes on behind the damaged record when the next one is readable, else with the next
+    /// file.
+    private func afterDamage(
+        at offset: Int64, size: Int?, in segment: LogSegment, target: Int64
+    ) throws(StoreError) -> Int64 {
+        if let size {
+            var next = RecordKeys()
+            let reading = try StoreError.wrap { () throws(FileSystemError) in
+                try next.read(segment, at: offset + Int64(size))
+            }
+            if case .record = reading { return offset + Int64(size) }
+        }
+        return min(segment.end, target)
+    }
+
+    private func put(_ hashes: [Int32], logOffset: Int64, storeTimestampMillis: Int64) throws(StoreError) {
+        if hashes.isEmpty { return }
+        var file = state.withLockedValue { $0.files.last }
+        // Of a message that is dispatched again after a crash; those at the very end come again, as with Apache.
+        if let file, logOffset < file.header.endLogOffset { return }
+        for hash in hashes {
+            while true {
+                if let target = file {
+                    let isPut = try StoreError.wrap { () throws(FileSystemError) in
+                        try target.put(hash: hash, logOffset: logOffset, storeTimestampMillis: storeTimestampMillis)
+                    }
+                    if isPut { break }
+                }
+                file = try roll(after: file)
+            }
+        }
+    }
+
+    private func roll(after last: IndexFile?) throws(StoreError) -> IndexFile {
+        let name = IndexFileName.name(nowMillis: clock.nowMillis, after: last?.name)
+        let file = try StoreError.wrap { () throws(FileSystemError) in
+            try files.makeDirectories(directory)
+            do throws(FileSystemError) {
+                return try IndexFile(
+                    files: files, directory: directory, name: name, layout: layout, after: last?.header)
+            } catch {
+                // A half made file would be refused at the next start.
+                try? files.remove(directory + "/" + name)
+                throw error
+            }
+        }
+        state.withLockedValue { $0.files.append(file) }
+        return file
+    }
+
+    // MARK: Checkpoint and retention (housekeeping thread)
+
+    /// Makes the index durable when it is time to, or `always`, and says up to where it is. Nil when the last word
+    /// stands.
+    func checkpoint(always: Bool) -> IndexNote? {
+        let now = clock.nowMillis
+        let (all, cursor, last, before) = state.withLockedValue { state in
+            (state.files, state.cursor, state.lastCheckpointMillis, state.note)
+        }
+        guard always || now - last >= Self.checkpointMillis else { return before }
+        state.withLockedValue { $0.lastCheckpointMillis = now }
+        if before?.logOffset == cursor { return before }
+        var note = IndexNote(logOffset: cursor)
+        do throws(FileSystemError) {
+            for file in all {
+                guard let header = try file.synchronize() else { return before }
+                note.fileName = Int64(file.name) ?? 0
+                note.nextEntry = header.nextEntry
+                note.endTimestampMillis = header.endTimestampMillis
+            }
+            if !all.isEmpty { try files.synchronizeDirectory(directory) }
+        } catch {
+            // Entries are made again from the log at the next start.
+            stop(StoreError(error))
+            return before
+        }
+        let saved = note
+        state.withLockedValue { $0.note = saved }
+        return saved
+    }
+
+    /// Removes files of which no message is left in the log; the newest stays.
+    func removeFiles(before logOffset: Int64) throws(StoreError) {
+        let stale = state.withLockedValue { state in
+            let keep = state.files.dropLast().firstIndex { $0.header.endLogOffset >= logOffset }
+            let count = keep ?? max(0, state.files.count - 1)
+            defer { state.files.removeFirst(count) }
+            return Array(state.files[..<count])
+        }
+        for file in stale {
+            try StoreError.wrap { () throws(FileSystemError) in try files.remove(file.path) }
+        }
+    }
+
+    /// Lets go of mappings that are used for look-ups only.
+    func unmapIdle() {
+        for file in state.withLockedValue({ $0.files }).dropLast() { file.unmap() }
+    }
+}
