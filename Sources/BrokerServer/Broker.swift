@@ -23,6 +23,8 @@ package final class Broker: Sendable {
     package let clients: ClientRegistry
     /// Pop, acknowledge and committed offsets.
     package let delivery: DeliveryService
+    /// Delivery of delayed messages.
+    package let delay: DelayService
     /// The wall clock.
     package let nowMillis: @Sendable () -> Int64
     /// When the broker was made.
@@ -77,12 +79,16 @@ package final class Broker: Sendable {
                 isReadable: { [permission = configuration.permission] in permission.contains(.read) },
                 files: storage, offsets: offsets, nowMillis: nowMillis),
             logger: logger)
+        delay = DelayService(
+            settings: configuration.delay, store: store, logFileBytes: configuration.store.commitLogFileBytes,
+            files: storage, saver: worker, nowMillis: nowMillis, logger: logger)
     }
 
     /// Opens the store, recovers delivery and starts the background threads. Nothing may be served before.
     package func open() throws(BrokerError) {
-        let delivery = delivery
+        let (delivery, delay) = (delivery, delay)
         store.setDispatchObserver { messages in
+            delay.messagesArrived(messages)
             delivery.messagesArrived(
                 messages.map { ArrivedMessage(topic: $0.topic, queueID: $0.queueId, tagsCode: $0.tagsCode) })
         }
@@ -101,11 +107,13 @@ package final class Broker: Sendable {
             throw BrokerError(.store, "the store in \(configuration.storePath) does not open", cause: error)
         }
         try delivery.recover()
-        guard delivery.start() else { throw BrokerError(.store, "no threads for delivery") }
+        try delay.recover()
+        guard delivery.start(), delay.start() else { throw BrokerError(.store, "no threads for delivery") }
     }
 
     /// Writes what is not written yet and closes the store, in the order that lets a start recover everything.
     package func close() throws(BrokerError) {
+        delay.stop()
         delivery.close()
         let drained = ConditionLock(value: 0)
         worker.close {
@@ -118,6 +126,7 @@ package final class Broker: Sendable {
         } catch {
             throw BrokerError(.store, "the store in \(configuration.storePath) did not close cleanly", cause: error)
         }
+        delay.saveAtEnd()
     }
 
     /// Longest wait for registry files at the end.

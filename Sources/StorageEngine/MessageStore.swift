@@ -87,7 +87,7 @@ package final class MessageStore: Sendable {
         }
         var recovery = Recovery(
             segments: segments, queues: queues, checkpoint: checkpoint, wasClean: wasClean,
-            checksBodies: configuration.checkCRCOnRecover,
+            checksBodies: configuration.checkCRCOnRecover, delayLevels: configuration.delayLevels,
             queuesAreMissing: !files.exists(configuration.queueDirectory), clock: clock, notices: notices)
         try recovery.run()
         try index?.open(
@@ -236,7 +236,8 @@ package final class MessageStore: Sendable {
             guard message.topic == first.topic, message.queueId == first.queueId else {
                 throw StoreError(.illegalMessage, "the messages of a batch must be of one queue")
             }
-            let record = try EncodedRecord(message, messageBytesMax: configuration.messageBytesMax)
+            let record = try EncodedRecord(
+                message, messageBytesMax: configuration.messageBytesMax, delayLevels: configuration.delayLevels)
             total += record.size
             records.append(record)
         }
@@ -330,6 +331,8 @@ package final class MessageStore: Sendable {
     package var minLogOffset: Int64 { segments.minOffset }
     /// End of the log.
     package var maxLogOffset: Int64 { log.state.withLock { $0.writeOffset } }
+    /// Everything before is on the disk.
+    package var flushedLogOffset: Int64 { log.state.withLock { $0.flushedOffset } }
     /// Appended bytes not yet in the consume queues.
     package var dispatchBehindBytes: Int64 {
         guard let dispatcher = life.withLockedValue({ $0.dispatcher }) else { return 0 }

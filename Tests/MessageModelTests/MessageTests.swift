@@ -123,3 +123,25 @@ import Testing
         #expect(PropertyName.reserved.contains("UNIQ_KEY") && !PropertyName.reserved.contains("__SHARDINGKEY"))
     }
 }
+
+@Suite("Delay levels")
+struct DelayLevelsTests {
+    @Test("Apache's text gives Apache's levels")
+    func apache() throws {
+        let levels = try #require(DelayLevels(parsing: DelayLevels.apacheText))
+        #expect(levels == .apache)
+        #expect(levels.levelMax == 18)
+        #expect(
+            levels.delayMillis(1) == 1_000 && levels.delayMillis(3) == 10_000 && levels.delayMillis(18) == 7_200_000)
+        #expect(levels.delayMillis(0) == 1_000 && levels.delayMillis(99) == 7_200_000)
+    }
+
+    @Test(
+        "units, and what is no delay",
+        arguments: ["", "1", "1x", "s", "0s", "-1s", "1s,2s", "41d", "9223372036854775807d"])
+    func bad(text: String) {
+        #expect(DelayLevels(parsing: text) == nil)
+        #expect(DelayLevels(parsing: "1s 2m  3h 40d")?.levelMax == 4)
+        #expect(DelayLevels(parsing: String(repeating: "1s ", count: 65)) == nil)
+    }
+}

@@ -60,7 +60,7 @@ enum ApacheBrokerKeys {
         maxAsyncPutMessageRequests maxBatchDeleteFilesNum maxChecksumRange maxConsumeQueueScan
         maxErrorRateOfBloomFilter maxFilterMessageSize maxHaTransferByteInSecond maxLmqConsumeQueueNum
         maxOffsetMapSize maxRecoveryCommitlogFiles maxSlaveResendLength maxTopicLength
-        maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk memTableFlushInterval messageDelayLevel
+        maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk memTableFlushInterval
         messageIndexSafe messageRequestMode messageStorePlugIn metricGrpcExporterIntervalInMills
         metricGrpcExporterTimeOutInMills metricLoggingExporterIntervalInMills metricsExporterType
         metricsGrpcExporterHeader metricsGrpcExporterTarget metricsInDelta metricsLabel metricsOtelCardinalityLimit
@@ -84,7 +84,7 @@ enum ApacheBrokerKeys {
         syncBrokerMemberGroupPeriod syncBrokerMetadataPeriod syncControllerMetadataPeriod syncFromLastFile
         syncMasterFlushOffsetWhenStartup timerCheckMetricsWhen timerColdDataCheckIntervalMs timerCongestNumEachSlot
         timerEnableCheckMetrics timerEnableDisruptor timerEnableRetryUntilSuccess timerFlushIntervalMs
-        timerGetMessageThreadNum timerInterceptDelayLevel timerMaxDelaySec timerMetricSmallThreshold
+        timerGetMessageThreadNum timerInterceptDelayLevel timerMetricSmallThreshold
         timerPrecisionMs timerProgressLogIntervalMs timerPutMessageThreadNum timerRollWindowSlot
         timerSkipUnknownError timerStopDequeue timerStopEnqueue timerWarmEnable timerWheelSnapshotFlush
         topicQueueLockNum totalReplicas transactionCheckInterval transactionCheckMax transactionMetricFlushInterval

@@ -79,6 +79,8 @@ package struct BrokerConfiguration: Sendable {
     package var storePath = "store"
     /// Directory of the commit log.
     package var commitLogPath = "store/commitlog"
+    /// Delayed messages.
+    package var delay = DelaySettings()
     /// The store's part.
     package var store = StoreConfiguration()
     /// Every key with its effective value, one a line.
@@ -134,6 +136,8 @@ extension BrokerConfiguration {
         try configuration.readTopicsAndGroups(&reader)
         try configuration.readClients(&reader)
         try configuration.readStore(&reader, surroundings)
+        configuration.delay = try DelaySettings(&reader, takesTimers: configuration.topics.timerWheelEnable)
+        configuration.store.delayLevels = configuration.delay.levels
         try refuseUnsupported(&reader)
         let report = try reader.finish()
         configuration.listing = report.listing

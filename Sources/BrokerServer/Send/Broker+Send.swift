@@ -94,8 +94,9 @@ extension Broker {
     ) throws(ServiceError) {
         let properties = try finish(request.properties, dropsDelay: dropsDelay)
         let queueID = request.queueID
-        store.append(message(request, flag: request.flag, body: request.body, properties: properties.text)) {
-            [self] outcome in
+        var message = message(request, flag: request.flag, body: request.body, properties: properties.text)
+        if properties.isDelayed { message = try scheduled(message) }
+        store.append(message) { [self] outcome in
             switch outcome {
             case .stored(let receipt):
                 statistics.countStored(1, bytes: request.body.readableBytes)
@@ -124,9 +125,10 @@ extension Broker {
     /// Checks property text and turns it into the stored form.
     private func finish(
         _ source: ByteBuffer?, dropsDelay: Bool
-    ) throws(ServiceError) -> (text: ByteBuffer, uniqueKey: ByteBuffer?) {
+    ) throws(ServiceError) -> (text: ByteBuffer, uniqueKey: ByteBuffer?, isDelayed: Bool) {
         let found = source.map { $0.withUnsafeReadableBytes { SendProperties(scanning: $0) } } ?? SendProperties()
-        try refuseUnsupported(found, dropsDelay: dropsDelay)
+        try refuseUnsupported(found)
+        let isDelayed = found.isDelayed && !dropsDelay
         let newKey = found.uniqueKey == nil ? uniqueKeys.make(nowMillis: nowMillis()) : nil
         let text = found.stored(
             from: source, suffix: propertySuffix, newUniqueKey: newKey, dropsDelay: dropsDelay)
@@ -136,14 +138,14 @@ extension Broker {
                 message: "the message properties have \(text.readableBytes) bytes, over the maximum of "
                     + "\(PropertyText.bytesMax)")
         }
-        if let newKey { return (text, ByteBuffer(string: newKey)) }
+        if let newKey { return (text, ByteBuffer(string: newKey), isDelayed) }
         let key = found.uniqueKey.flatMap { range in
             source.flatMap { $0.getSlice(at: $0.readerIndex + range.lowerBound, length: range.count) }
         }
-        return (text, key)
+        return (text, key, isDelayed)
     }
 
-    private func refuseUnsupported(_ found: SendProperties, dropsDelay: Bool) throws(ServiceError) {
+    private func refuseUnsupported(_ found: SendProperties) throws(ServiceError) {
         if found.isTransactional {
             guard !configuration.rejectTransactionMessage else {
                 throw ServiceError(
@@ -152,7 +154,6 @@ extension Broker {
             }
             throw Self.unsupported("transactional messages")
         }
-        if found.isDelayed, !dropsDelay { throw Self.unsupported("delayed messages") }
     }
 
     private static func unsupported(_ what: String) -> ServiceError {
@@ -170,7 +171,7 @@ extension Broker {
         }
         let outer =
             request.properties.map { $0.withUnsafeReadableBytes { SendProperties(scanning: $0) } } ?? SendProperties()
-        try refuseUnsupported(outer, dropsDelay: false)
+        try refuseUnsupported(outer)
         let parts: [BatchMessage]
         do throws(RemotingCodecError) {
             parts = try BatchMessage.decode(request.body, countMax: Self.batchMessagesMax)
@@ -182,7 +183,10 @@ extension Broker {
         messages.reserveCapacity(parts.count)
         for part in parts {
             let found = part.properties.withUnsafeReadableBytes { SendProperties(scanning: $0) }
-            try refuseUnsupported(found, dropsDelay: false)
+            try refuseUnsupported(found)
+            guard !found.isDelayed else {
+                throw ServiceError(code: .messageIllegal, message: "the messages of a batch cannot be delayed")
+            }
             // Messages of a batch are stored with their properties as sent.
             messages.append(message(request, flag: part.flag, body: part.body, properties: part.properties))
         }

@@ -79,11 +79,16 @@ struct RecordHeader {
     var hasPlace: Bool { queueId >= 0 && queueOffset >= 0 && queueOffset <= Int64.max / 64 }
 
     /// What dispatch announces for a record at the start of `bytes`.
-    func dispatched(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> DispatchedMessage {
-        DispatchedMessage(
-            topic: String(decoding: UnsafeRawBufferPointer(rebasing: bytes[topic]), as: UTF8.self), queueId: queueId,
-            queueOffset: queueOffset, logOffset: offset, size: Int32(size),
-            tagsCode: TagsCode.of(properties: UnsafeRawBufferPointer(rebasing: bytes[properties])),
+    func dispatched(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int64, delayLevels: DelayLevels
+    ) -> DispatchedMessage {
+        let name = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[topic]), as: UTF8.self)
+        let text = UnsafeRawBufferPointer(rebasing: bytes[properties])
+        let delayMillis =
+            name == NameRules.scheduleTopic ? TagsCode.delayMillis(properties: text, levels: delayLevels) : nil
+        return DispatchedMessage(
+            topic: name, queueId: queueId, queueOffset: queueOffset, logOffset: offset, size: Int32(size),
+            tagsCode: delayMillis.map { storeTimestampMillis + $0 } ?? TagsCode.of(properties: text),
             storeTimestampMillis: storeTimestampMillis)
     }
 }

@@ -34,15 +34,19 @@ struct EncodedRecord {
     var bytes: ByteBuffer
     /// Where the store time goes.
     let storeTimestampAt: Int
-    /// The hash consumers filter by.
-    let tagsCode: Int64
+    /// The hash consumers filter by; of a message that waits in the schedule topic, the time when it is due.
+    private(set) var tagsCode: Int64
+    /// How long the message waits in the schedule topic; nil in any other.
+    private let delayMillis: Int64?
     /// Transaction records that are not committed take no place in their queue.
     let takesQueueOffset: Bool
 
     var size: Int { bytes.readableBytes }
 
     /// Encodes after checking the limits of the format and of the configuration.
-    init(_ message: StoreMessage, messageBytesMax: Int) throws(StoreError) {
+    init(
+        _ message: StoreMessage, messageBytesMax: Int, delayLevels: DelayLevels = .apache
+    ) throws(StoreError) {
         let topicBytes = message.topic.utf8.count
         let bodyBytes = message.body.readableBytes
         let propertyBytes = message.properties.readableBytes
@@ -84,6 +88,10 @@ struct EncodedRecord {
         bytes.writeImmutableBuffer(message.properties)
         self.bytes = bytes
         tagsCode = message.properties.withUnsafeReadableBytes { TagsCode.of(properties: $0) }
+        delayMillis =
+            message.topic == NameRules.scheduleTopic
+            ? message.properties.withUnsafeReadableBytes { TagsCode.delayMillis(properties: $0, levels: delayLevels) }
+            : nil
         switch message.sysFlag.transactionKind {
         case .none, .commit: takesQueueOffset = true
         case .prepared, .rollback: takesQueueOffset = false
@@ -95,6 +103,7 @@ struct EncodedRecord {
         bytes.setInteger(queueOffset, at: RecordLayout.queueOffsetAt)
         bytes.setInteger(logOffset, at: RecordLayout.logOffsetAt)
         bytes.setInteger(storeTimestampMillis, at: storeTimestampAt)
+        if let delayMillis { tagsCode = storeTimestampMillis + delayMillis }
     }
 }
 
@@ -104,6 +113,13 @@ enum TagsCode {
     static func of(properties: UnsafeRawBufferPointer) -> Int64 {
         guard let range = PropertyText.find("TAGS", in: properties), !range.isEmpty else { return 0 }
         return Int64(JavaHash.hashCode(utf8: UnsafeRawBufferPointer(rebasing: properties[range])))
+    }
+
+    /// How long a message of the schedule topic waits: Apache's consume queues hold the time when it is due in the place
+    /// of a hash (store.md 11). Nil when it bears no level.
+    static func delayMillis(properties: UnsafeRawBufferPointer, levels: DelayLevels) -> Int64? {
+        guard case .value(let level)? = PropertyText.integer("DELAY", in: properties), level > 0 else { return nil }
+        return levels.delayMillis(levels.clamped(level))
     }
 }
 

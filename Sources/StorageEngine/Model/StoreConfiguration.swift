@@ -1,4 +1,5 @@
 import CStorageSupport
+import MessageModel
 
 /// When an append counts as done.
 package enum FlushMode: String, Sendable, CaseIterable {
@@ -24,6 +25,8 @@ package struct StoreConfiguration: Sendable {
     package var flushIntervalMillis = 500
     /// `syncFlushTimeout`, milliseconds; kept for the answer of a flush that takes too long.
     package var syncFlushTimeoutMillis = 5_000
+    /// `messageDelayLevel`: consume queues of the schedule topic hold the time when a message is due.
+    package var delayLevels = DelayLevels.apache
     /// `maxMessageSize`, bytes of a body.
     package var messageBytesMax = 4 << 20
     /// `fileReservedTime`, hours.

@@ -10,6 +10,7 @@ struct Recovery {
     let checkpoint: Checkpoint
     let wasClean: Bool
     let checksBodies: Bool
+    let delayLevels: DelayLevels
     /// There is no directory of queues: they are built from the whole log. An empty one is left by deleted topics.
     let queuesAreMissing: Bool
     let clock: any StoreClock
@@ -26,13 +27,14 @@ struct Recovery {
 
     init(
         segments: LogSegments, queues: ConsumeQueueTable, checkpoint: Checkpoint, wasClean: Bool, checksBodies: Bool,
-        queuesAreMissing: Bool, clock: any StoreClock, notices: StoreNotices
+        delayLevels: DelayLevels, queuesAreMissing: Bool, clock: any StoreClock, notices: StoreNotices
     ) {
         self.segments = segments
         self.queues = queues
         self.checkpoint = checkpoint
         self.wasClean = wasClean
         self.checksBodies = checksBodies
+        self.delayLevels = delayLevels
         self.queuesAreMissing = queuesAreMissing
         self.clock = clock
         self.notices = notices
@@ -110,7 +112,7 @@ struct Recovery {
             try segment.withRecord(at: offset) { bytes in
                 reading = RecordHeader.read(bytes, checksBody: checksBodies)
                 if case .record(let header) = reading, header.isQueued, header.hasPlace {
-                    message = header.dispatched(bytes, at: offset)
+                    message = header.dispatched(bytes, at: offset, delayLevels: delayLevels)
                 }
             }
             switch reading {

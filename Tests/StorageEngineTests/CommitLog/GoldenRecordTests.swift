@@ -98,7 +98,7 @@ import Testing
                     case .record(let header) = RecordHeader.read(
                         bytes, checksBody: !sample.variant.hasPrefix("encoder-"))
                 else { throw StoreError(.io, "\(sample.variant) is not read as a record") }
-                let message = header.dispatched(bytes, at: 7)
+                let message = header.dispatched(bytes, at: 7, delayLevels: .apache)
                 #expect(message.topic == parts.message.topic)
                 #expect(message.queueId == parts.message.queueId)
                 #expect(message.queueOffset == parts.queueOffset)

@@ -1,0 +1,45 @@
+import MessageModel
+
+/// How far the queues of the delay levels are delivered, as kept in Apache's `delayOffset.json`.
+struct DelayProgress: Sendable, Equatable {
+    /// The file.
+    static let fileName = "delayOffset.json"
+
+    /// The next message of each level.
+    var offsets: [Int32: Int64] = [:]
+    /// Copies of messages that are not counted as delivered lie behind this offset of the commit log. Our own addition;
+    /// Apache drops it.
+    var logOffset: Int64?
+    /// Changes with every save.
+    var dataVersion = DataVersion()
+
+    /// The content of the file.
+    var json: JSONValue {
+        var table = JSONObject()
+        for (level, offset) in offsets.sorted(by: { $0.key < $1.key }) {
+            table.append(.integer(Int64(level)), .integer(offset))
+        }
+        guard let logOffset else { return ["dataVersion": dataVersion.json, "offsetTable": .object(table)] }
+        return [
+            "dataVersion": dataVersion.json, "deliveredFromLogOffset": .integer(logOffset),
+            "offsetTable": .object(table),
+        ]
+    }
+
+    /// Nothing is delivered.
+    init() {}
+
+    /// Reads the content of the file.
+    init(json: JSONValue) throws(ModelError) {
+        let fields = try JSONFields(json, of: Self.fileName)
+        if let version = fields.value("dataVersion") { dataVersion = try DataVersion(json: version) }
+        let offset = try fields.int64("deliveredFromLogOffset", default: -1)
+        if offset >= 0 { logOffset = offset }
+        for member in try fields.object("offsetTable") ?? JSONObject() {
+            guard let level = member.key.int64.flatMap({ Int32(exactly: $0) }), let offset = member.value.int64 else {
+                throw ModelError(.invalidField, "\(Self.fileName): bad level or offset")
+            }
+            offsets[level] = offset
+        }
+    }
+}
