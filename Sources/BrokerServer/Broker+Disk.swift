@@ -28,6 +28,8 @@ extension Broker {
         _ configuration: BrokerConfiguration, logger: Logger
     ) throws(BrokerError) -> Broker {
         let clock = SystemClock()
+        var configuration = configuration
+        configuration.store.processId = getpid()
         let store = MessageStore(
             configuration: configuration.store, fileSystem: LinuxFileSystem(), clock: clock)
         let storage = try RegistryDirectory(path: configuration.storePath + "/config")

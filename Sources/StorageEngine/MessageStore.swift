@@ -120,7 +120,9 @@ package final class MessageStore: Sendable {
         newestTimestampMillis: Int64, driving: StoreDriving
     ) throws(StoreError) {
         try StoreError.wrap { () throws(FileSystemError) in
-            _ = try files.openFile(configuration.rootPath + "/abort", mode: .create(size: 0, reserve: false))
+            let abort = try files.openFile(
+                configuration.rootPath + "/abort", mode: .create(size: 0, reserve: false))
+            try abort.replace(with: String(configuration.processId))
             try files.synchronizeDirectory(configuration.rootPath)
         }
         let dispatcher = Dispatcher(

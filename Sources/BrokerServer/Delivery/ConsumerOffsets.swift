@@ -33,7 +33,8 @@ package final class ConsumerOffsets: Sendable {
         storage: any RegistryStorage, nowMillis: @escaping @Sendable () -> Int64, logger: Logger
     ) throws(BrokerError) {
         self.nowMillis = nowMillis
-        file = RegistryFile(Self.fileName, in: storage, logger: logger)
+        file = RegistryFile(
+            Self.fileName, in: storage, members: ["dataVersion", "groupTopicMap", "offsetTable"], logger: logger)
         let loaded = try file.load(Self.decode)
         state = NIOLockedValueBox(loaded ?? State(dataVersion: DataVersion(timestampMillis: nowMillis())))
     }

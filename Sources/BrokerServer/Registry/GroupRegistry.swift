@@ -73,7 +73,9 @@ package final class GroupRegistry: Sendable {
         self.worker = worker
         self.nowMillis = nowMillis
         self.logger = logger
-        file = RegistryFile("subscriptionGroup.json", in: storage, logger: logger)
+        file = RegistryFile(
+            "subscriptionGroup.json", in: storage,
+            members: ["dataVersion", "forbiddenTable", "subscriptionGroupTable"], logger: logger)
         var snapshot =
             try file.load(Self.decode)
             ?? Snapshot(
@@ -133,6 +135,9 @@ package final class GroupRegistry: Sendable {
                             + "\(Self.retryQueueCountMax)")))
         }
         change(completion) { groups in
+            // A request cannot name what this version does not know.
+            var group = group
+            if let existing = groups[group.name] { group.unknownMembers = existing.unknownMembers }
             let isChanged = groups[group.name] != group
             groups[group.name] = group
             return isChanged

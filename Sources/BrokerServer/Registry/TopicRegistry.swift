@@ -100,7 +100,8 @@ package final class TopicRegistry: Sendable {
         self.worker = worker
         self.nowMillis = nowMillis
         self.logger = logger
-        file = RegistryFile("topics.json", in: storage, logger: logger)
+        file = RegistryFile(
+            "topics.json", in: storage, members: ["dataVersion", "topicConfigTable"], logger: logger)
         let system = SystemTopics.topics(settings)
         reservedNames = Set(system.map(\.name))
         var snapshot =
@@ -247,7 +248,9 @@ package final class TopicRegistry: Sendable {
         case .createIfAbsent(let topic):
             if let existing = topics[topic.name] { return (.none, .success(existing)) }
             wanted = topic
-        case .put(let topic):
+        case .put(var topic):
+            // A request cannot name what this version does not know.
+            if let existing = topics[topic.name] { topic.unknownMembers = existing.unknownMembers }
             if topics[topic.name] == topic { return (.none, .success(topic)) }
             wanted = topic
         }

@@ -19,6 +19,8 @@ package struct SubscriptionGroupConfig: Hashable, Sendable {
     package var attributes: [String: String] = [:]
     /// Fixed subscriptions, kept as they came.
     package var subscriptionData: JSONValue?
+    /// Members that this version does not know, kept for the one that wrote them into `subscriptionGroup.json`.
+    package var unknownMembers = JSONObject()
 
     /// Makes a group with Apache's defaults.
     package init(name: String) { self.name = name }
@@ -26,7 +28,12 @@ package struct SubscriptionGroupConfig: Hashable, Sendable {
 
 extension SubscriptionGroupConfig {
     /// The form in bodies and `subscriptionGroup.json`.
-    package var json: JSONValue {
+    package var json: JSONValue { .object(knownMembers.adding(unknownMembers)) }
+
+    private static let knownNames = Set(SubscriptionGroupConfig(name: "").knownMembers.map(\.key.text))
+        .union(["subscriptionDataSet"])
+
+    private var knownMembers: JSONObject {
         var object: JSONObject = [
             "attributes": .object(JSONObject(sorted: attributes) { .string($0) }),
             "brokerId": .integer(brokerId),
@@ -44,11 +51,12 @@ extension SubscriptionGroupConfig {
         ]
         if let subscriptionData { object.append("subscriptionDataSet", subscriptionData) }
         object.append("whichBrokerWhenConsumeSlowly", .integer(whichBrokerWhenConsumeSlowly))
-        return .object(object)
+        return object
     }
 
     /// Reads the form in bodies and files; `name` is the key of the table it stands in.
     package init(json: JSONValue, name: String? = nil) throws(ModelError) {
+        let isInTable = name != nil
         let fields = try JSONFields(json, of: name.map { "group \($0)" } ?? "group")
         guard let name = try fields.string("groupName") ?? name else {
             throw ModelError(.invalidField, "group: groupName is missing")
@@ -68,6 +76,7 @@ extension SubscriptionGroupConfig {
         group.consumeTimeoutMinutes = try fields.int32("consumeTimeoutMinute", default: 15)
         group.attributes = try fields.strings("attributes")
         group.subscriptionData = fields.value("subscriptionDataSet")
+        if isInTable { group.unknownMembers = fields.members.members(besides: Self.knownNames) }
         self = group
     }
 }

@@ -85,3 +85,20 @@ package struct JSONObject: Hashable, Sendable, RandomAccessCollection, Expressib
     package var endIndex: Int { list.count }
     package subscript(position: Int) -> Member { list[position] }
 }
+
+extension JSONObject {
+    /// The members with other keys than these, such as a newer program may have written.
+    package func members(besides known: Set<String>) -> JSONObject {
+        var others = JSONObject()
+        for member in list where !known.contains(member.key.text) { others.list.append(member) }
+        return others
+    }
+
+    /// With further members, all in alphabetical order of their keys.
+    package func adding(_ others: JSONObject) -> JSONObject {
+        if others.isEmpty { return self }
+        var sum = self
+        sum.list = (list + others.list).sorted { $0.key.text < $1.key.text }
+        return sum
+    }
+}

@@ -27,6 +27,8 @@ package struct TopicConfig: Hashable, Sendable {
     package var isOrdered: Bool
     /// Attribute names without `+`.
     package var attributes: [String: String]
+    /// Members that this version does not know, kept for the one that wrote them into `topics.json`.
+    package var unknownMembers = JSONObject()
 
     /// Makes a topic with Apache's defaults.
     package init(
@@ -59,7 +61,11 @@ package struct TopicConfig: Hashable, Sendable {
 
 extension TopicConfig {
     /// The form in bodies and `topics.json`.
-    package var json: JSONValue {
+    package var json: JSONValue { .object(knownMembers.adding(unknownMembers)) }
+
+    private static let knownNames = Set(TopicConfig(name: "").knownMembers.map(\.key.text))
+
+    private var knownMembers: JSONObject {
         [
             "attributes": .object(JSONObject(sorted: attributes) { .string($0) }),
             "order": .bool(isOrdered),
@@ -74,6 +80,7 @@ extension TopicConfig {
 
     /// Reads the form in bodies and `topics.json`; `name` is the key of the table it stands in.
     package init(json: JSONValue, name: String? = nil) throws(ModelError) {
+        let isInTable = name != nil
         let fields = try JSONFields(json, of: name.map { "topic \($0)" } ?? "topic")
         guard let name = try fields.string("topicName") ?? name else {
             throw ModelError(.invalidField, "topic: topicName is missing")
@@ -87,6 +94,7 @@ extension TopicConfig {
             sysFlag: try fields.int32("topicSysFlag", default: 0),
             isOrdered: try fields.bool("order", default: false),
             attributes: try fields.strings("attributes"))
+        if isInTable { unknownMembers = fields.members.members(besides: Self.knownNames) }
     }
 
     /// The blank-separated form inside a compressed REGISTER_BROKER body: `name read write perm filter {attributes}`.

@@ -186,3 +186,20 @@ extension StoreFile {
         return true
     }
 }
+
+extension StoreFile {
+    /// Makes a short text the content of the file.
+    func replace(with text: String) throws(FileSystemError) {
+        var text = text
+        var failure: FileSystemError?
+        text.withUTF8 { bytes in
+            do throws(FileSystemError) {
+                try write(UnsafeRawBufferPointer(bytes), at: 0)
+                try truncate(to: bytes.count)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+}

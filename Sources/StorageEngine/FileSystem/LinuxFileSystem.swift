@@ -127,6 +127,8 @@ package struct LinuxFileSystem: FileSystem {
             throw FileSystemError(kind: .locked, operation: "lock", path: path, errorNumber: failure)
         }
         if failure != 0 { throw FileSystemError(errorNumber: failure, "lock", path) }
+        // What Apache writes there.
+        try file.replace(with: "lock")
         return LinuxFileLock(file: file)
     }
 

@@ -47,6 +47,8 @@ package struct StoreConfiguration: Sendable {
     package var deletesUnread = false
     /// `checkCRCOnRecover`.
     package var checkCRCOnRecover = true
+    /// Written into the `abort` file, as Apache does: tells whose crash left it.
+    package var processId: Int32 = 0
     /// `messageIndexEnable`.
     package var isIndexEnabled = true
     /// `maxHashSlotNum`.
