@@ -25,6 +25,10 @@ package final class Broker: Sendable {
     package let delivery: DeliveryService
     /// Delivery of delayed messages.
     package let delay: DelayService
+    /// Half messages and how they end.
+    package let transactions: TransactionService
+    /// Producers in this process, to be asked about transactions besides those that are connected.
+    package let localProducers = LocalProducers()
     /// The wall clock.
     package let nowMillis: @Sendable () -> Int64
     /// When the broker was made.
@@ -82,6 +86,21 @@ package final class Broker: Sendable {
         delay = DelayService(
             settings: configuration.delay, store: store, logFileBytes: configuration.store.commitLogFileBytes,
             files: storage, saver: worker, nowMillis: nowMillis, logger: logger)
+        let (clients, localProducers) = (clients, localProducers)
+        transactions = TransactionService(
+            limits: configuration.transactions,
+            dependencies: TransactionService.Dependencies(
+                store: BrokerTransactionStore(store: store, logFileBytes: configuration.store.commitLogFileBytes),
+                storeHost: host, topic: { topics.topic($0) },
+                createTopic: { topic, completion in
+                    topics.createIfAbsent(topic) { created in
+                        if case .success = created { completion(true) } else { completion(false) }
+                    }
+                },
+                producer: { [brokerName = configuration.brokerName] group in
+                    localProducers.next(group: group, connected: clients, brokerName: brokerName)
+                }, files: storage, offsets: offsets, nowMillis: nowMillis),
+            logger: logger)
     }
 
     /// Opens the store, recovers delivery and starts the background threads. Nothing may be served before.
@@ -108,12 +127,16 @@ package final class Broker: Sendable {
         }
         try delivery.recover()
         try delay.recover()
-        guard delivery.start(), delay.start() else { throw BrokerError(.store, "no threads for delivery") }
+        try transactions.recover()
+        guard delivery.start(), delay.start(), transactions.start() else {
+            throw BrokerError(.store, "no threads for delivery and transactions")
+        }
     }
 
     /// Writes what is not written yet and closes the store, in the order that lets a start recover everything.
     package func close() throws(BrokerError) {
         delay.stop()
+        transactions.close()
         delivery.close()
         let drained = ConditionLock(value: 0)
         worker.close {

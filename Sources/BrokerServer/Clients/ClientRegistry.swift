@@ -8,6 +8,8 @@ package final class ClientRegistry: Sendable {
     private struct State {
         var table: ClientTable
         var connections: [ClientConnectionID: RemotingServerConnection] = [:]
+        /// The member of each producer group that was asked last.
+        var lastAsked: [String: ClientConnectionID] = [:]
     }
 
     private let state: NIOLockedValueBox<State>
@@ -68,6 +70,25 @@ package final class ClientRegistry: Sendable {
     func expire() {
         let now = nowMillis()
         announce(state.withLockedValue { $0.table.expire(nowMillis: now) })
+    }
+
+    /// A live member of a producer group; members take turns.
+    func nextProducer(group: String) -> RemotingServerConnection? {
+        state.withLockedValue { state in
+            guard let next = state.table.producerConnection(group: group, after: state.lastAsked[group]) else {
+                state.lastAsked[group] = nil
+                return nil
+            }
+            state.lastAsked[group] = next
+            return state.connections[next]
+        }
+    }
+
+    /// The connection of a producer by its client id.
+    func producer(clientID: String) -> RemotingServerConnection? {
+        state.withLockedValue { state in
+            state.table.producerConnection(clientID: clientID).flatMap { state.connections[$0] }
+        }
     }
 
     /// The table as it is now.

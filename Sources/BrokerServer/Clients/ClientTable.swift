@@ -79,6 +79,8 @@ package struct ClientTable: Sendable {
     private let limits: Limits
     private(set) var consumers: [String: ConsumerGroup] = [:]
     private(set) var producers: [String: [ClientConnectionID: Member]] = [:]
+    /// The connection that a producer's client was last heard on, by its id.
+    private var producerConnections: [String: ClientConnectionID] = [:]
     private var groupsByConnection: [ClientConnectionID: Set<Role>] = [:]
     private var membershipCount = 0
 
@@ -107,6 +109,7 @@ package struct ClientTable: Sendable {
                 continue
             }
             producers[group, default: [:]][connection] = member
+            producerConnections[client.clientID] = connection
         }
         for beat in beats {
             if consumers[beat.group]?.members[connection] == nil, !admit(.consumer(beat.group), connection) {
@@ -195,6 +198,22 @@ package struct ClientTable: Sendable {
         consumers[group].map { Array($0.members.keys) } ?? []
     }
 
+    /// The connection of a producer by its client id.
+    package func producerConnection(clientID: String) -> ClientConnectionID? { producerConnections[clientID] }
+
+    /// The member of a producer group whose turn it is after `last`; nil when the group has none.
+    package func producerConnection(group: String, after last: ClientConnectionID?) -> ClientConnectionID? {
+        guard let members = producers[group]?.keys else { return nil }
+        var first: ClientConnectionID?
+        var next: ClientConnectionID?
+        for member in members {
+            if first.map({ member.rawValue < $0.rawValue }) ?? true { first = member }
+            guard let last, member.rawValue > last.rawValue else { continue }
+            if next.map({ member.rawValue < $0.rawValue }) ?? true { next = member }
+        }
+        return next ?? first
+    }
+
     /// Whether members of the group each get every message, so that a change of membership does not matter to them.
     package func isBroadcasting(group: String) -> Bool {
         consumers[group]?.messageModel == .broadcasting
@@ -235,13 +254,25 @@ package struct ClientTable: Sendable {
         if groupsByConnection[connection]?.isEmpty == true { groupsByConnection[connection] = nil }
         switch role {
         case .producer(let group):
-            producers[group]?[connection] = nil
+            let member = producers[group]?.removeValue(forKey: connection)
+            if let clientID = member?.identity.clientID, producerConnections[clientID] == connection,
+                !isProducer(connection)
+            {
+                producerConnections[clientID] = nil
+            }
             if producers[group]?.isEmpty == true { producers[group] = nil }
         case .consumer(let group):
             consumers[group]?.members[connection] = nil
             if consumers[group]?.members.isEmpty == true { consumers[group]?.emptySinceMillis = nowMillis }
         }
         return true
+    }
+
+    private func isProducer(_ connection: ClientConnectionID) -> Bool {
+        groupsByConnection[connection]?.contains { role in
+            if case .producer = role { return true }
+            return false
+        } ?? false
     }
 
     private func isExpired(_ member: Member, _ nowMillis: Int64) -> Bool {

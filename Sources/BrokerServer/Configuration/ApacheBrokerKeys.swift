@@ -80,15 +80,14 @@ enum ApacheBrokerKeys {
         serverCallbackExecutorThreads serverLoadBalancerEnable serverOnewaySemaphoreValue
         serverPooledByteBufAllocatorEnable serverSocketBacklog serverSocketRcvBufSize serverSocketSndBufSize
         serverWorkerThreads shortPollingTimeMills skipPreOnline slaveReadEnable slaveTimeout socksProxyConfig
-        splitMetadataSize splitRegistrationSize storePathDLedgerCommitLog storeReplyMessageEnable storeType
+        splitMetadataSize splitRegistrationSize storePathDLedgerCommitLog storeType
         syncBrokerMemberGroupPeriod syncBrokerMetadataPeriod syncControllerMetadataPeriod syncFromLastFile
         syncMasterFlushOffsetWhenStartup timerCheckMetricsWhen timerColdDataCheckIntervalMs timerCongestNumEachSlot
         timerEnableCheckMetrics timerEnableDisruptor timerEnableRetryUntilSuccess timerFlushIntervalMs
         timerGetMessageThreadNum timerInterceptDelayLevel timerMetricSmallThreshold
         timerPrecisionMs timerProgressLogIntervalMs timerPutMessageThreadNum timerRollWindowSlot
         timerSkipUnknownError timerStopDequeue timerStopEnqueue timerWarmEnable timerWheelSnapshotFlush
-        topicQueueLockNum totalReplicas transactionCheckInterval transactionCheckMax transactionMetricFlushInterval
-        transactionOpBatchInterval transactionOpMsgMaxSize transactionTimeOut transferMsgByHeap
+        topicQueueLockNum totalReplicas transactionMetricFlushInterval transferMsgByHeap
         transientStorePoolEnable transientStorePoolSize travelCqFileNumWhenGetMessage updateNameServerAddrPeriod
         useEpollNativeSelector usePIDColdCtrStrategy useReentrantLockWhenPutMessage useServerSideResetOffset
         useStaticSubscription useTLS userCacheExpiredSecond userCacheMaxNum userCacheRefreshSecond

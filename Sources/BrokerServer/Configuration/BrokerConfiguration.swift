@@ -1,3 +1,4 @@
+import DeliveryEngine
 import MessageModel
 import NIOCore
 import ServerSupport
@@ -47,6 +48,10 @@ package struct BrokerConfiguration: Sendable {
     package var clearRetryTopicWhenDeleteTopic = true
     /// Whether half messages are refused for good.
     package var rejectTransactionMessage = false
+    /// Times and bounds of transactions.
+    package var transactions = TransactionTable.Limits()
+    /// Whether the answers of request and reply are stored besides being passed on.
+    package var storeReplyMessageEnable = true
     /// Whether consumers are told when others of their group come and go.
     package var notifyConsumerIDsChangedEnable = true
     /// Time between two full registrations.
@@ -138,6 +143,7 @@ extension BrokerConfiguration {
         try configuration.readStore(&reader, surroundings)
         configuration.delay = try DelaySettings(&reader, takesTimers: configuration.topics.timerWheelEnable)
         configuration.store.delayLevels = configuration.delay.levels
+        try configuration.readTransactions(&reader)
         try refuseUnsupported(&reader)
         let report = try reader.finish()
         configuration.listing = report.listing
@@ -268,6 +274,19 @@ extension BrokerConfiguration {
         store.isIndexEnabled = try reader.bool("messageIndexEnable", default: true)
         store.indexSlotCount = try reader.integer("maxHashSlotNum", default: 5_000_000, in: 1...100_000_000)
         store.indexEntryCount = try reader.integer("maxIndexNum", default: 20_000_000, in: 2...400_000_000)
+    }
+
+    private mutating func readTransactions(_ reader: inout ConfigurationReader) throws(ConfigurationError) {
+        transactions.firstCheckMillis = Int64(
+            try reader.integer("transactionTimeOut", default: 6_000, in: 1...86_400_000))
+        transactions.checkIntervalMillis = Int64(
+            try reader.integer("transactionCheckInterval", default: 30_000, in: 100...86_400_000))
+        transactions.checkCountMax = Int32(try reader.integer("transactionCheckMax", default: 15, in: 1...1_000))
+        transactions.opDelayMillis = Int64(
+            try reader.integer("transactionOpBatchInterval", default: 3_000, in: 1...600_000))
+        transactions.opBytesMax = try reader.integer("transactionOpMsgMaxSize", default: 4_096, in: 32...1_048_576)
+        transactions.ageMillisMax = Int64(store.retentionHours) * 3_600_000
+        storeReplyMessageEnable = try reader.bool("storeReplyMessageEnable", default: true)
     }
 
     /// Switches that promise something we do not do: to accept them silently would be a lie, or a hole.

@@ -97,6 +97,9 @@ package final class RequestRouter: RemotingService {
         switch request.requestCode {
         case .sendMessageV2, .sendBatchMessage: try sendMessage(request, names: .short, from: connection)
         case .sendMessage: try sendMessage(request, names: .long, from: connection)
+        case .endTransaction: try endTransaction(request, from: connection)
+        case .sendReplyMessageV2: try sendReplyMessage(request, names: .short, from: connection)
+        case .sendReplyMessage: try sendReplyMessage(request, names: .long, from: connection)
         case .ackMessage: ack.handle(request, from: connection)
         case .batchAckMessage: batchAck.handle(request, from: connection)
         case .changeMessageInvisibletime: changeInvisibleTime.handle(request, from: connection)

@@ -53,7 +53,7 @@ struct SendFieldNames: Sendable {
 
 extension SendRequest {
     /// Decodes straight into the typed request: this is the hot path, and the producer group is of no use here.
-    fileprivate init(
+    init(
         _ request: RemotingCommand, _ names: SendFieldNames, bornHost: SocketHost
     ) throws(RemotingCodecError) {
         let fields = request.fields

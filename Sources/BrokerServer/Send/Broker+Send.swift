@@ -50,7 +50,10 @@ extension Broker {
                 message: "the message body has \(request.body.readableBytes) bytes, over the maximum of "
                     + "\(configuration.messageBytesMax)")
         }
-        guard request.sysFlag.transactionKind == .none else { throw Self.unsupported("transactional messages") }
+        let kind = request.sysFlag.transactionKind
+        guard kind == .none || (kind == .prepared && !request.isBatch) else {
+            throw ServiceError(code: .messageIllegal, message: "no message is sent with the transaction state \(kind)")
+        }
     }
 
     private func send(
@@ -92,7 +95,8 @@ extension Broker {
     private func store(
         _ request: SendRequest, dropsDelay: Bool = false, _ completion: @escaping @Sendable (SendOutcome) -> Void
     ) throws(ServiceError) {
-        let properties = try finish(request.properties, dropsDelay: dropsDelay)
+        let properties = try finish(request, dropsDelay: dropsDelay)
+        if properties.isHalf { return try storeHalf(request, properties.text, properties.uniqueKey, completion) }
         let queueID = request.queueID
         var message = message(request, flag: request.flag, body: request.body, properties: properties.text)
         if properties.isDelayed { message = try scheduled(message) }
@@ -113,21 +117,22 @@ extension Broker {
         }
     }
 
-    private func message(
+    func message(
         _ request: SendRequest, flag: Int32, body: ByteBuffer, properties: ByteBuffer
     ) -> StoreMessage {
         StoreMessage(
-            topic: request.topic, queueId: request.queueID, flag: flag, sysFlag: request.sysFlag,
+            topic: request.topic, queueId: request.queueID, flag: flag, sysFlag: request.sysFlag.withoutTransaction,
             bornTimestampMillis: request.bornTimestampMillis, bornHost: request.bornHost, storeHost: storeHost,
             reconsumeTimes: request.reconsumeTimes, properties: properties, body: body)
     }
 
     /// Checks property text and turns it into the stored form.
     private func finish(
-        _ source: ByteBuffer?, dropsDelay: Bool
-    ) throws(ServiceError) -> (text: ByteBuffer, uniqueKey: ByteBuffer?, isDelayed: Bool) {
+        _ request: SendRequest, dropsDelay: Bool
+    ) throws(ServiceError) -> (text: ByteBuffer, uniqueKey: ByteBuffer?, isHalf: Bool, isDelayed: Bool) {
+        let source = request.properties
         let found = source.map { $0.withUnsafeReadableBytes { SendProperties(scanning: $0) } } ?? SendProperties()
-        try refuseUnsupported(found)
+        let isHalf = try isHalf(request, found, isDeadLetter: dropsDelay)
         let isDelayed = found.isDelayed && !dropsDelay
         let newKey = found.uniqueKey == nil ? uniqueKeys.make(nowMillis: nowMillis()) : nil
         let text = found.stored(
@@ -138,26 +143,18 @@ extension Broker {
                 message: "the message properties have \(text.readableBytes) bytes, over the maximum of "
                     + "\(PropertyText.bytesMax)")
         }
-        if let newKey { return (text, ByteBuffer(string: newKey), isDelayed) }
+        if let newKey { return (text, ByteBuffer(string: newKey), isHalf, isDelayed) }
         let key = found.uniqueKey.flatMap { range in
             source.flatMap { $0.getSlice(at: $0.readerIndex + range.lowerBound, length: range.count) }
         }
-        return (text, key, isDelayed)
+        return (text, key, isHalf, isDelayed)
     }
 
+    /// For the messages of a batch.
     private func refuseUnsupported(_ found: SendProperties) throws(ServiceError) {
         if found.isTransactional {
-            guard !configuration.rejectTransactionMessage else {
-                throw ServiceError(
-                    code: .noPermission,
-                    message: "the broker[\(configuration.brokerIP1)] sending transaction message is forbidden")
-            }
-            throw Self.unsupported("transactional messages")
+            throw ServiceError(code: .messageIllegal, message: "a batch cannot hold transactional messages")
         }
-    }
-
-    private static func unsupported(_ what: String) -> ServiceError {
-        ServiceError(code: .messageIllegal, message: "\(what) are not supported yet by this broker")
     }
 
     // MARK: Batches

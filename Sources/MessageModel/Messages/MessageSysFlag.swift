@@ -36,6 +36,9 @@ package struct MessageSysFlag: OptionSet, Hashable, Sendable {
         MessageSysFlag(rawValue: rawValue & ~0xC | kind.rawValue)
     }
 
+    /// The flags without transaction bits.
+    package var withoutTransaction: MessageSysFlag { with(TransactionKind.none) }
+
     /// The compression of the body, nil when it is plain; old clients mean zlib when they name none.
     package var compression: Compression? {
         guard contains(.compressed) else { return nil }

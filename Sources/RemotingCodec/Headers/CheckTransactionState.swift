@@ -12,11 +12,13 @@ package struct CheckTransactionStateRequestHeader: RemotingHeader, Hashable {
     package var transactionId: String?
     /// Id of the message with its log offset.
     package var offsetMessageId: String?
+    /// The broker group that asks.
+    package var brokerName: String?
 
     /// A header to send.
     package init(
         topic: String? = nil, tranStateTableOffset: Int64, commitLogOffset: Int64, messageId: String? = nil,
-        transactionId: String? = nil, offsetMessageId: String? = nil
+        transactionId: String? = nil, offsetMessageId: String? = nil, brokerName: String? = nil
     ) {
         self.topic = topic
         self.tranStateTableOffset = tranStateTableOffset
@@ -24,6 +26,7 @@ package struct CheckTransactionStateRequestHeader: RemotingHeader, Hashable {
         self.messageId = messageId
         self.transactionId = transactionId
         self.offsetMessageId = offsetMessageId
+        self.brokerName = brokerName
     }
 
     /// Reads the header of a frame.
@@ -34,6 +37,7 @@ package struct CheckTransactionStateRequestHeader: RemotingHeader, Hashable {
         messageId = fields.optionalString("msgId")
         transactionId = fields.optionalString("transactionId")
         offsetMessageId = fields.optionalString("offsetMsgId")
+        brokerName = fields.optionalString("bname")
     }
 
     /// Writes the fields.
@@ -44,5 +48,6 @@ package struct CheckTransactionStateRequestHeader: RemotingHeader, Hashable {
         writer.write("msgId", messageId)
         writer.write("transactionId", transactionId)
         writer.write("offsetMsgId", offsetMessageId)
+        writer.write("bname", brokerName)
     }
 }

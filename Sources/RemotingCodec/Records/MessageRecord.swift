@@ -50,7 +50,7 @@ package struct MessageRecord: Sendable {
     package let storeTimestampMillis: Int64
     /// Earlier delivery attempts.
     package let reconsumeTimes: Int32
-    /// Queue offset of the half message of a transaction.
+    /// Log offset of the half message that this one ended, 0 for none.
     package let preparedTransactionOffset: Int64
 
     private let bytes: ByteBuffer

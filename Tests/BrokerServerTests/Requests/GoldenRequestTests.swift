@@ -27,12 +27,11 @@ private struct RecordedRequest: Decodable, CustomStringConvertible {
 @Suite("Recorded requests")
 struct GoldenRequestTests {
     /// Where we answer another code than release 5.1.4: newer releases do (29 for bad topics), or we refuse what is not
-    /// there yet (timer and transactional messages, SQL92 filters), or the answer hung on Apache's state.
+    /// there yet (timer messages, SQL92 filters), or the answer hung on Apache's state.
     private func expectedCode(_ recorded: RecordedRequest, _ request: RemotingCommand) -> Int32? {
         let properties = request.fields.optionalString("i") ?? request.fields.optionalString("properties") ?? ""
         switch recorded.requestCode {
         case 310 where properties.contains("TIMER_"): return nil
-        case 310 where properties.contains("TRAN_MSG\u{1}true"): return 13
         case 17 where recorded.remark.contains("conflict") || recorded.remark.contains("illegal char"): return 29
         case 310 where recorded.remark.contains("queueId"): return 29
         // A binary header cannot carry an empty name: there it is missing.

@@ -101,7 +101,7 @@ struct SendTests {
         let many = "p\u{1}" + String(repeating: "x", count: 32_767) + "\u{2}"
         #expect(await code(test.request("T", properties: many)) == .messageIllegal)
         #expect(await code(test.request("T", properties: "TIMER_DELIVER_MS\u{1}x\u{2}")) == .messageIllegal)
-        #expect(await code(test.request("T", properties: "TRAN_MSG\u{1}true\u{2}")) == .messageIllegal)
+        #expect(await code(test.request("T", properties: "TRAN_MSG\u{1}true\u{2}DELAY\u{1}3\u{2}")) == .messageIllegal)
         var prepared = test.request("T")
         prepared.sysFlag = .transactionPrepared
         #expect(await code(prepared) == .messageIllegal)

@@ -1,0 +1,170 @@
+/// How the last transactions ended, by half queue offset, bounded: the oldest go first.
+struct EndedTransactions: Sendable {
+    private let countMax: Int
+    private var table: [Int64: TransactionTable.End] = [:]
+    private var ring: [Int64] = []
+    private var next = 0
+
+    init(countMax: Int) {
+        self.countMax = max(1, countMax)
+    }
+
+    func end(of offset: Int64) -> TransactionTable.End? { table[offset] }
+
+    mutating func note(_ offset: Int64, _ end: TransactionTable.End) {
+        guard table.updateValue(end, forKey: offset) == nil else { return }
+        if ring.count < countMax {
+            ring.append(offset)
+            return
+        }
+        table[ring[next]] = nil
+        ring[next] = offset
+        next = (next + 1) % countMax
+    }
+}
+
+/// Which offsets of the half queue are known, and the first one that is still needed.
+///
+/// Records get their offsets in one order and are reported in another: progress must not pass one that is on its way.
+struct OffsetOrder: Sendable {
+    /// All offsets before are known.
+    private(set) var next: Int64
+    /// Known offsets after a gap.
+    private var ahead: Set<Int64> = []
+    private var known = MinHeap<Int64>()
+
+    init(next: Int64) {
+        self.next = next
+    }
+
+    /// An offset that is needed until told otherwise.
+    mutating func insert(_ offset: Int64) {
+        known.push(offset)
+        guard offset >= next else { return }
+        ahead.insert(offset)
+        while ahead.remove(next) != nil { next += 1 }
+    }
+
+    mutating func lowWater(isNeeded: (Int64) -> Bool) -> Int64 {
+        while let first = known.top, !isNeeded(first) { known.pop() }
+        return known.top.map { min($0, next) } ?? next
+    }
+}
+
+/// Ends on their way to the op queue.
+struct OpQueue: Sendable {
+    private struct Pending: Sendable {
+        var offset: Int64
+        var end: TransactionTable.End
+    }
+
+    /// Op messages, by their offset, with the highest half offset they name.
+    private struct Written: Sendable {
+        var opOffset: Int64
+        var halfOffsetMax: Int64
+    }
+
+    private let delayMillis: Int64
+    private let bytesMax: Int
+    private var pending: [Pending] = []
+    private var pendingBytes = 0
+    private var oldestMillis: Int64?
+    private var writing: [TransactionTable.OpBatch] = []
+    private var writingMark: Int64 = 0
+    private var written: [Written] = []
+    /// Everything that ended before this log offset is written.
+    private(set) var mark: Int64 = 0
+    /// Entries of `written` above which neighbours are joined: then progress is known more coarsely, no more.
+    private static let writtenMax = 8_192
+    private static let retryMillis: Int64 = 1_000
+
+    init(delayMillis: Int64, bytesMax: Int) {
+        self.delayMillis = delayMillis
+        self.bytesMax = bytesMax
+    }
+
+    var isEmpty: Bool { pending.isEmpty && writing.isEmpty }
+    var count: Int { pending.count + writing.reduce(0) { $0 + $1.offsets.count } }
+
+    /// When the oldest end has to be written; nil while others are being written.
+    var dueMillis: Int64? {
+        guard writing.isEmpty, let oldestMillis else { return nil }
+        return pendingBytes >= bytesMax ? oldestMillis : oldestMillis + delayMillis
+    }
+
+    mutating func add(_ offset: Int64, _ end: TransactionTable.End, nowMillis: Int64) {
+        pending.append(Pending(offset: offset, end: end))
+        pendingBytes += Self.digits(offset) + 1
+        if oldestMillis == nil { oldestMillis = nowMillis }
+    }
+
+    /// - Parameter mark: what the log held, the records of ends under way aside, when all that is pending is written.
+    mutating func take(nowMillis: Int64, isForced: Bool, mark: Int64) -> [TransactionTable.OpBatch] {
+        guard writing.isEmpty, !pending.isEmpty, isForced || (dueMillis.map { $0 <= nowMillis } ?? false) else {
+            return []
+        }
+        var open: [TransactionTable.End: (index: Int, bytes: Int)] = [:]
+        for entry in pending {
+            let size = Self.digits(entry.offset) + 1
+            if let (index, bytes) = open[entry.end], bytes + size <= bytesMax {
+                writing[index].offsets.append(entry.offset)
+                open[entry.end] = (index, bytes + size)
+            } else {
+                open[entry.end] = (writing.count, size)
+                writing.append(TransactionTable.OpBatch(end: entry.end, offsets: [entry.offset]))
+            }
+        }
+        writingMark = mark
+        pending = []
+        pendingBytes = 0
+        oldestMillis = nil
+        return writing
+    }
+
+    mutating func finish(_ opOffsets: [Int64]?, nowMillis: Int64) {
+        guard !writing.isEmpty else { return }
+        if let opOffsets, opOffsets.count == writing.count {
+            for (opOffset, batch) in zip(opOffsets, writing) { note(opOffset, batch.offsets.max() ?? 0) }
+            mark = max(mark, writingMark)
+        } else {
+            // In front of what came meanwhile. An op message that names an offset twice does no harm.
+            let again = writing.flatMap { batch in batch.offsets.map { ($0, batch.end) } }
+            pending = again.map { Pending(offset: $0.0, end: $0.1) } + pending
+            pendingBytes = pending.reduce(0) { $0 + Self.digits($1.offset) + 1 }
+            oldestMillis = nowMillis - delayMillis + Self.retryMillis
+        }
+        writing = []
+    }
+
+    /// An op message that is in the queue.
+    mutating func note(_ opOffset: Int64, _ halfOffsetMax: Int64) {
+        written.append(Written(opOffset: opOffset, halfOffsetMax: halfOffsetMax))
+        guard written.count > Self.writtenMax else { return }
+        var joined: [Written] = []
+        joined.reserveCapacity(written.count / 2 + 1)
+        for index in stride(from: 0, to: written.count, by: 2) {
+            var first = written[index]
+            if index + 1 < written.count {
+                first.halfOffsetMax = max(first.halfOffsetMax, written[index + 1].halfOffsetMax)
+            }
+            joined.append(first)
+        }
+        written = joined
+    }
+
+    mutating func lowWater(halfLowWater: Int64, nextOpOffset: Int64) -> Int64 {
+        let count = written.prefix { $0.halfOffsetMax < halfLowWater }.count
+        written.removeFirst(count)
+        return written.first?.opOffset ?? nextOpOffset
+    }
+
+    private static func digits(_ value: Int64) -> Int {
+        var count = 1
+        var rest = value
+        while rest >= 10 {
+            rest /= 10
+            count += 1
+        }
+        return count
+    }
+}
