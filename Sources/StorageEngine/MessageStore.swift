@@ -70,7 +70,7 @@ package final class MessageStore: Sendable {
     package func open(driving: StoreDriving = .threads) throws(StoreError) -> RecoveryReport {
         let root = configuration.rootPath
         try StoreError.wrap { () throws(FileSystemError) in try files.makeDirectories(root) }
-        let lock = try takeLock(root + "/lock")
+        let lock = try Self.takeLock(root + "/lock", files: files)
         let wasClean = !files.exists(root + "/abort")
         try segments.load()
         try queues.tombstones.load()
@@ -103,7 +103,7 @@ package final class MessageStore: Sendable {
         return recovery.report
     }
 
-    private func takeLock(_ path: String) throws(StoreError) -> any FileLock {
+    static func takeLock(_ path: String, files: any FileSystem) throws(StoreError) -> any FileLock {
         do throws(FileSystemError) {
             return try files.lock(path)
         } catch {
@@ -348,6 +348,8 @@ package final class MessageStore: Sendable {
             return state.diskRefusal ?? state.dispatchRefusal
         }
     }
+    /// The files of the log.
+    var logSegments: LogSegments { segments }
     /// What the last `open` found.
     var recoveryReport: RecoveryReport? { life.withLockedValue { $0.report } }
     /// The status, with a sentence when it is not well.

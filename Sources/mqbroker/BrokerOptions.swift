@@ -1,11 +1,12 @@
 /// The command line of `mqbroker`, with Apache's options.
 struct BrokerOptions {
     static let usage = """
-        usage: mqbroker [-n <list>] [-c <file>] [-p] [-m] [-h]
+        usage: mqbroker [-n <list>] [-c <file>] [-p] [-m] [--check] [-h]
          -n,--namesrvAddr <list>     name servers, host:port joined by ;
          -c,--configFile <file>      broker config file, key=value lines (broker.conf)
          -p,--printConfigItem        print the configuration in force and exit
          -m,--printImportantConfig   print the configuration that is set most often and exit
+         --check                     compare log and queues of the stopped broker's store, print differences and exit
          -h,--help                   print this help
         """
 
@@ -24,6 +25,7 @@ struct BrokerOptions {
     var configPath: String?
     var listing: Listing?
     var isHelpWanted = false
+    var isCheckWanted = false
 
     static func parse(_ arguments: [String]) -> Result<BrokerOptions, Problem> {
         var options = BrokerOptions()
@@ -41,6 +43,7 @@ struct BrokerOptions {
                 options.configPath = value
             case "-p", "--printConfigItem": options.listing = .all
             case "-m", "--printImportantConfig": options.listing = .important
+            case "--check": options.isCheckWanted = true
             case "-h", "--help": options.isHelpWanted = true
             default: return .failure(Problem(message: "unknown argument \(argument)"))
             }

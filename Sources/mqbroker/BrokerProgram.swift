@@ -45,6 +45,10 @@ enum BrokerProgram {
             }
             return
         }
+        if options.isCheckWanted {
+            guard try StoreCheckCommand.run(configuration.store) else { exit(1) }
+            return
+        }
         LogSetup.bootstrap(level: LogSetup.levelFromEnvironment())
         let logger = Logger(label: "mqbroker")
         for warning in report.warnings { logger.warning("\(warning)") }

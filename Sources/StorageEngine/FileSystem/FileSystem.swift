@@ -23,7 +23,10 @@ package struct FileSystemError: Error, Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        "\(operation) \(path): \(kind.rawValue)" + (errorNumber == 0 ? "" : " (errno \(errorNumber))")
+        let text = "\(operation) \(path): \(kind.rawValue)" + (errorNumber == 0 ? "" : " (errno \(errorNumber))")
+        guard kind == .permissionDenied else { return text }
+        return text
+            + ": this process has no permission there; give its user the directory (chown -R), or start as its owner"
     }
 }
 

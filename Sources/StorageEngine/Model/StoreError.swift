@@ -40,11 +40,7 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     init(_ cause: FileSystemError) {
         switch cause.kind {
         case .noSpace: self.init(.diskFull, cause.description)
-        case .permissionDenied:
-            self.init(
-                .refused,
-                "\(cause): the user of this process may not read and write there; give it the store's directory "
-                    + "(chown -R), or start as its owner")
+        case .permissionDenied: self.init(.refused, cause.description)
         case .notFound, .inputOutput, .locked, .other: self.init(.io, cause.description)
         }
     }

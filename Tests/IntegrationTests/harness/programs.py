@@ -32,6 +32,8 @@ class Program:
         self.log = folder / f"{name}-{ready_port}.log"
         self.process: subprocess.Popen | None = None
         self.ready_after_seconds = 0.0
+        # Stands in front of the command, such as a tracer that leaves the process id as it is.
+        self.wrapper: list[str] = []
         self._ready = threading.Event()
         self._reader: threading.Thread | None = None
 
@@ -40,7 +42,7 @@ class Program:
         self._ready = threading.Event()
         started = time.monotonic()
         self.process = subprocess.Popen(
-            [str(BINARIES / self.name), *self.arguments],
+            [*self.wrapper, str(BINARIES / self.name), *self.arguments],
             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         self._reader = threading.Thread(target=self._read, args=(self.process, self._ready, started), daemon=True)
