@@ -132,16 +132,17 @@ final class IndexFile: @unchecked Sendable {
         hash: Int32, from begin: Int64, to end: Int64, budget: inout Int, _ body: (Int64) -> Bool
     ) throws(FileSystemError) {
         let (region, newest, header) = try chain(of: hash)
+        // An entry's time is up to a second before that of its message.
+        let oldest = begin < .min + 999 ? .min : begin - 999
         var number = newest
         while number > 0, number < header.nextEntry, budget > 0 {
             budget -= 1
             let entry = try region.entry(at: layout.entryAt(Int(number)))
             if entry.seconds < 0 { return }
             let time = header.timestampMillis(seconds: entry.seconds)
-            let isOld = time < begin && begin - time >= 1000
-            if entry.hash == hash, !isOld, time <= end, !body(entry.logOffset) { return }
+            if entry.hash == hash, time >= oldest, time <= end, !body(entry.logOffset) { return }
             // The chain goes back in time and in numbers; anything else is damage.
-            if isOld || entry.previous >= number { return }
+            if time < oldest || entry.previous >= number { return }
             number = entry.previous
         }
     }
