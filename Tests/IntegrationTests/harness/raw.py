@@ -93,13 +93,15 @@ class RawClient:
 
     def receive(self, topic: str, group: str, *, count: int = 32, invisible_seconds: float = 30,
                 poll_seconds: float = 5, expression: str = "*", broker: str = "", auto_renew: bool = False,
-                timeout: float | None = None) -> tuple[int, list[d.Message]]:
+                attempt_id: str | None = None, timeout: float | None = None) -> tuple[int, list[d.Message]]:
         """The status code of the stream and the messages in it."""
         request = s.ReceiveMessageRequest(
             group=resource(group), message_queue=queue(topic, broker), batch_size=count, auto_renew=auto_renew,
             filter_expression=d.FilterExpression(type=d.FilterType.TAG, expression=expression))
         if not auto_renew:
             request.invisible_duration.FromMilliseconds(int(invisible_seconds * 1000))
+        if attempt_id:
+            request.attempt_id = attempt_id
         request.long_polling_timeout.FromMilliseconds(int(poll_seconds * 1000))
         code, messages, last = 0, [], None
         for frame in self.stub.ReceiveMessage(
