@@ -8,10 +8,11 @@ import RemotingTransport
 enum BackendErrors {
     static func error(_ error: RemotingError) -> ProxyError {
         switch error.code {
-        case .timeout: ProxyError(.proxyTimeout, error.message)
+        case .timeout: ProxyError(.proxyTimeout, error.message, brokerTrouble: .silent)
         case .overloaded: ProxyError(.tooManyRequests, error.message)
-        case .connectFailed, .backingOff, .connectionClosed, .shutdown, .unencodable, .malformedResponse:
-            ProxyError(.internalServerError, error.message)
+        case .connectFailed, .backingOff, .connectionClosed:
+            ProxyError(.internalServerError, error.message, brokerTrouble: .gone)
+        case .shutdown, .unencodable, .malformedResponse: ProxyError(.internalServerError, error.message)
         }
     }
 

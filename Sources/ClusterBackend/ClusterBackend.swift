@@ -7,8 +7,8 @@ import RemotingTransport
 
 /// Calls brokers in other processes from one event loop, over that loop's own connections.
 package final class ClusterBackend: Backend {
-    private let client: RemotingClient
-    private let timeoutMillis: Int64
+    let client: RemotingClient
+    let timeoutMillis: Int64
     /// How much longer than its poll a pop may take.
     private static let popGraceMillis: Int64 = 3_000
 
@@ -155,7 +155,7 @@ package final class ClusterBackend: Backend {
         }
     }
 
-    private static func noMaster(_ broker: BrokerTarget) -> ProxyError {
+    static func noMaster(_ broker: BrokerTarget) -> ProxyError {
         ProxyError(.internalServerError, "broker \(broker.name) has no master now")
     }
 }

@@ -139,6 +139,29 @@ package final class ClusterMetadata: MetadataSource {
         return brokers
     }
 
+    // MARK: Probe
+
+    /// A name server, then any broker of the cluster, dead ones passed over. Whatever they answer, they are there.
+    package func probe() async throws(ProxyError) {
+        state.withLockedValue { $0.brokersUntilMillis = 0 }
+        let brokers = try await clusterBrokers()
+        var failure = ProxyError(.internalServerError, "cluster \(clusterName) has no brokers now")
+        for address in brokers.shuffled().prefix(Self.brokerAttemptsMax) {
+            do throws(RemotingError) {
+                _ = try await client.callAsync(
+                    address, code: .getMaxOffset,
+                    header: GetMaxOffsetRequestHeader(topic: NameRules.autoCreateTopic, queueId: 0),
+                    timeoutMillis: min(timeoutMillis, Self.probeMillis))
+                return
+            } catch {
+                failure = BackendErrors.error(error)
+            }
+        }
+        throw failure
+    }
+
+    private static let probeMillis: Int64 = 1_000
+
     // MARK: Name servers
 
     /// Asks the name server that answered last, then the others.

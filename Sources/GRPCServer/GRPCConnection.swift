@@ -47,6 +47,9 @@ final class GRPCConnection: ChannelInboundHandler, @unchecked Sendable {
     private var lingerEndMillis: Int64 = 0
     private var lingeredBytes = 0
     private var drainNoticeMillis: Int64?
+    /// When the connection is asked to go for its age, and when it has to be gone.
+    private var retireMillis = Int64.max
+    private var retireEndMillis: Int64?
 
     init(id: UInt64, loop: GRPCLoop) {
         self.id = id
@@ -183,6 +186,7 @@ final class GRPCConnection: ChannelInboundHandler, @unchecked Sendable {
             self.session = session
             phase = .serving
             idleSinceMillis = loop.nowMillis
+            retireMillis = retirement
             receive(bytes)
             if loop.isDraining { beginDrain() } else { loop.setTimer(of: self, at: nextCheckMillis) }
         } catch {
@@ -284,6 +288,13 @@ final class GRPCConnection: ChannelInboundHandler, @unchecked Sendable {
             session.refuseNewStreams()
             return closeIfDrained()
         }
+        if nowMillis >= retireMillis {
+            retireMillis = .max
+            retireEndMillis = nowMillis + limits.connectionAgeGraceMillis
+            beginDrain()
+        } else if let end = retireEndMillis, nowMillis >= end {
+            return endNow()
+        }
         if session.openStreamCount == 0 {
             if nowMillis - idleSinceMillis >= limits.idleMillisMax {
                 session.terminate(errorCode: HTTP2ErrorCode.noError)
@@ -311,6 +322,7 @@ final class GRPCConnection: ChannelInboundHandler, @unchecked Sendable {
             next = min(lastReadMillis + limits.keepaliveMillis, now + limits.idleMillisMax)
         }
         if let notice = drainNoticeMillis { next = min(next, notice) }
+        next = min(next, retireMillis, retireEndMillis ?? .max)
         if let stalled = stalledSinceMillis { next = min(next, stalled + limits.writeStallMillisMax) }
         return next
     }
@@ -318,7 +330,15 @@ final class GRPCConnection: ChannelInboundHandler, @unchecked Sendable {
     /// The last stream has closed.
     func becameIdle() {
         idleSinceMillis = loop.nowMillis
-        if loop.isDraining { closeIfDrained() }
+        if loop.isDraining || retireEndMillis != nil { closeIfDrained() }
+    }
+
+    /// A connection's own bound of age: its number, scattered, decides where in the tenth it lies.
+    private var retirement: Int64 {
+        let limit = loop.configuration.connectionAgeMillisMax
+        guard limit > 0 else { return .max }
+        let scattered = Int64((id &* 0x9E37_79B9_7F4A_7C15) >> 54)  // 0...1023
+        return loop.nowMillis + limit - limit / 10 + limit / 5 * scattered / 1_024
     }
 
     // MARK: Drain

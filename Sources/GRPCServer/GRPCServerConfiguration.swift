@@ -23,6 +23,12 @@ package struct GRPCServerConfiguration: Sendable {
     package var handshakeMillisMax: Int64 = 10_000
     /// A connection without calls is closed after this time.
     package var idleMillisMax: Int64 = 120_000
+    /// A connection that is older is asked to go, so that clients spread over servers that were added: with GOAWAY, and
+    /// what is left after `connectionAgeGraceMillis` ends with UNAVAILABLE. Each connection's own bound lies within a tenth
+    /// of this, so that not all go at once. 0 is no bound.
+    package var connectionAgeMillisMax: Int64 = 0
+    /// Time for the calls of a connection that is asked to go.
+    package var connectionAgeGraceMillis: Int64 = 30_000
     /// A connection with calls whose peer has been silent this long is pinged.
     package var keepaliveMillis: Int64 = 120_000
     /// The answer to that ping must come within this time.

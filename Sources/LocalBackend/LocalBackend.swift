@@ -9,7 +9,7 @@ import StorageEngine
 ///
 /// What the broker completes on other threads comes back to the loop of this backend.
 package final class LocalBackend: Backend {
-    private let broker: Broker
+    let broker: Broker
     private let eventLoop: any EventLoop
     private let bornHost: SocketHost
 
@@ -109,9 +109,12 @@ package final class LocalBackend: Backend {
         }
     }
 
-    /// The broker moves messages to the dead-letter topic by itself, and never hands them out after that.
+    /// Moves a delivery to the dead-letter topic.
     package func deadLetter(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {
-        completion(nil)
+        let bound = NIOLoopBound(completion, eventLoop: eventLoop)
+        broker.delivery.deadLetter(handle(request)) { [eventLoop] error in
+            Self.onLoop(eventLoop) { bound.value(error.map(Self.receiptError)) }
+        }
     }
 
     // MARK: Pop

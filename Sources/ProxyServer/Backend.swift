@@ -6,7 +6,7 @@ import ProtoMessages
 ///
 /// One instance serves one event loop; it is called there and completes there. What a request points to is valid
 /// during the call only: a backend encodes or copies it before it returns.
-package protocol Backend: AnyObject {
+package protocol Backend: OffsetBackend {
     /// Stores one message, or several as one unit.
     func send(_ request: SendRequest, completion: @escaping (Result<SendReceipt, ProxyError>) -> Void)
 
@@ -15,6 +15,9 @@ package protocol Backend: AnyObject {
 
     /// Marks one delivery as done.
     func acknowledge(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void)
+
+    /// Marks several deliveries of one broker as done by one request; there is one answer for all of them.
+    func acknowledgeAll(_ requests: [ReceiptRequest], completion: @escaping (ProxyError?) -> Void)
 
     /// Sets when an unfinished delivery becomes visible again; answers the new handle.
     func changeInvisible(
@@ -31,6 +34,13 @@ package protocol MetadataSource: AnyObject, Sendable {
     func fetchTopic(_ name: String) async throws(ProxyError) -> TopicSnapshot?
     /// The group's configuration; `nil` when there is no such group.
     func fetchGroup(_ name: String) async throws(ProxyError) -> SubscriptionGroupConfig?
+    /// Asks a name server and a broker whether they are there; an error says what does not answer.
+    func probe() async throws(ProxyError)
+}
+
+extension MetadataSource {
+    /// What is in the same process is there.
+    package func probe() async throws(ProxyError) {}
 }
 
 /// A broker as a topic's route knows it.

@@ -38,6 +38,11 @@ extension ProxyConfiguration {
             * 1000
         grpcMessageBytesMax = try reader.integer(
             "grpcMaxInboundMessageSize", default: grpcMessageBytesMax, in: 1_024...1 << 30)
+        connectionAgeMillisMax =
+            Int64(
+                try reader.integer(
+                    "grpcMaxConnectionAgeSeconds", default: Int(connectionAgeMillisMax / 1000), in: 0...86_400)) * 1000
+        isBatchAckEnabled = try reader.bool("enableBatchAck", default: isBatchAckEnabled)
         connectionsMax = try reader.integer("connectionsMax", default: connectionsMax, in: 1...1_000_000)
         if let text = try reader.optionalString("advertisedAddress") {
             guard let address = HostPort(parsing: text) else {
@@ -135,7 +140,7 @@ extension ProxyConfiguration {
         "metricCollectorMode", "metricCollectorAddress", "regionId", "traceOn", "remotingListenPort",
         "remotingAccessAddr", "enableRemotingLocalProxyGrpc", "localProxyConnectTimeoutMs", "enablePrintJstack",
         "printJstackInMillis", "printThreadPoolStatusInMillis", "sendLatencyEnable", "startDetectorEnable",
-        "detectTimeout", "detectInterval", "enableBatchAck", "tlsCertWatchIntervalMs", "metricsExporterType",
+        "detectTimeout", "detectInterval", "tlsCertWatchIntervalMs", "metricsExporterType",
         "metricsPromExporterPort", "metricsPromExporterHost", "metricsLabel", "metricsInDelta",
         "metricsGrpcExporterTarget", "metricsGrpcExporterHeader", "metricGrpcExporterTimeOutInMills",
         "metricGrpcExporterIntervalInMills", "metricLoggingExporterIntervalInMills",

@@ -24,6 +24,10 @@ package struct ProxyConfiguration: Sendable {
     package var drainMillisMax: Int64 = 30_000
     /// Largest gRPC message.
     package var grpcMessageBytesMax = 136_314_880
+    /// Whether the acks of one call that concern one broker go there in one request.
+    package var isBatchAckEnabled = false
+    /// Age at which connections are asked to go; 0 is none.
+    package var connectionAgeMillisMax: Int64 = 0
     /// Connections at most.
     package var connectionsMax = 10_000
     /// Address that clients are told, in place of the one they dialled.

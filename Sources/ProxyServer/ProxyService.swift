@@ -49,6 +49,7 @@ package final class ProxyService: GRPCService {
     enum Method: Int, CaseIterable {
         case queryRoute, heartbeat, sendMessage, queryAssignment, receiveMessage, ackMessage, telemetry
         case notifyClientTermination, changeInvisibleDuration
+        case forwardMessageToDeadLetterQueue, pullMessage, updateOffset, getOffset, queryOffset
 
         var path: String {
             let name =
@@ -62,13 +63,18 @@ package final class ProxyService: GRPCService {
                 case .telemetry: "Telemetry"
                 case .notifyClientTermination: "NotifyClientTermination"
                 case .changeInvisibleDuration: "ChangeInvisibleDuration"
+                case .forwardMessageToDeadLetterQueue: "ForwardMessageToDeadLetterQueue"
+                case .pullMessage: "PullMessage"
+                case .updateOffset: "UpdateOffset"
+                case .getOffset: "GetOffset"
+                case .queryOffset: "QueryOffset"
                 }
             return "/apache.rocketmq.v2.MessagingService/\(name)"
         }
 
         var kind: GRPCMethod.Kind {
             switch self {
-            case .receiveMessage: .serverStreaming
+            case .receiveMessage, .pullMessage: .serverStreaming
             case .telemetry: .bidi
             default: .unary
             }
@@ -88,6 +94,7 @@ package final class ProxyService: GRPCService {
     /// How often the request that is being handled was put aside before.
     private var attempt = 0
     let deliveries: OpenDeliveries
+    var brokerHealth = BrokerHealth()
 
     var configuration: ProxyConfiguration { context.configuration }
 
@@ -128,6 +135,11 @@ package final class ProxyService: GRPCService {
             case .heartbeat: try heartbeat(message, call)
             case .notifyClientTermination: try notifyClientTermination(message, call)
             case .telemetry: try telemetry(message, call)
+            case .forwardMessageToDeadLetterQueue: try forwardMessageToDeadLetterQueue(message, call)
+            case .pullMessage: try pullMessage(message, call)
+            case .updateOffset: try updateOffset(message, call)
+            case .getOffset: try getOffset(message, call)
+            case .queryOffset: try queryOffset(message, call)
             }
         } catch let error as ProxyError {
             fail(call, error)

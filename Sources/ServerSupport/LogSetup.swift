@@ -1,4 +1,5 @@
 import Logging
+import Synchronization
 
 #if canImport(Musl)
     import Musl
@@ -10,8 +11,19 @@ import Logging
 package enum LogSetup {
     /// Sends all loggers of the process to standard error. Call once, in `main`.
     package static func bootstrap(level: Logger.Level = .info) {
-        LoggingSystem.bootstrap { LineLogHandler(label: $0, level: level) }
+        setLevel(level)
+        LoggingSystem.bootstrap { LineLogHandler(label: $0, level: nil) }
     }
+
+    /// Changes the level of all loggers that were not given one of their own.
+    package static func setLevel(_ level: Logger.Level) {
+        current.store(Logger.Level.allCases.firstIndex(of: level) ?? 0, ordering: .relaxed)
+    }
+
+    /// The level of all loggers that were not given one of their own.
+    static var level: Logger.Level { Logger.Level.allCases[current.load(ordering: .relaxed)] }
+
+    private static let current = Atomic<Int>(Logger.Level.allCases.firstIndex(of: .info) ?? 0)
 
     /// The level named by a configuration value or the environment variable `LOG_LEVEL`; info otherwise.
     package static func levelFromEnvironment() -> Logger.Level {
@@ -23,14 +35,19 @@ package enum LogSetup {
 /// Writes `time LEVEL label message key=value …` with one system call per event.
 package struct LineLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
-    package var logLevel: Logger.Level
+    /// The level of this logger alone once it is set; that of the process before.
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? LogSetup.level }
+        set { ownLevel = newValue }
+    }
+    private var ownLevel: Logger.Level?
     private let label: String
     private let descriptor: Int32
 
     /// A handler that writes to `descriptor`, standard error unless told.
-    package init(label: String, level: Logger.Level, descriptor: Int32 = STDERR_FILENO) {
+    package init(label: String, level: Logger.Level?, descriptor: Int32 = STDERR_FILENO) {
         self.label = label
-        self.logLevel = level
+        ownLevel = level
         self.descriptor = descriptor
     }
 

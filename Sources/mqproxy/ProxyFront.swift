@@ -14,6 +14,8 @@ final class ProxyFront: Sendable {
     private let context: ProxyContext
     private let tlsContext: NIOLockedValueBox<NIOSSLContext>
     private let sweep: RepeatedTask
+    private let readiness = Readiness()
+    private let probing: Task<Void, Never>
     private let logger: Logger
 
     init(
@@ -29,15 +31,45 @@ final class ProxyFront: Sendable {
         var settings = GRPCServerConfiguration()
         settings.messageBytesMax = configuration.grpcMessageBytesMax
         settings.connectionsMax = configuration.connectionsMax
+        settings.connectionAgeMillisMax = configuration.connectionAgeMillisMax
         settings.tlsContext = { tls.withLockedValue { $0 } }
         server = GRPCServer(
             group: group, configuration: settings,
-            serviceFactory: { loop in
-                ProxyService(context: context, eventLoop: loop, backend: brokers.makeBackend(on: loop))
+            serviceFactory: { [readiness] loop in
+                GRPCServiceStack(
+                    main: ProxyService(context: context, eventLoop: loop, backend: brokers.makeBackend(on: loop)),
+                    side: [
+                        HealthService(readiness: readiness, eventLoop: loop), ReflectionService(),
+                        AdminService(setLogLevel: LogSetup.setLevel),
+                    ])
             }, logger: logger)
+        probing = Self.probe(brokers.metadata, readiness, logger)
         sweep = group.next().scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { _ in context.sweep()
         }
     }
+
+    /// Asks again and again whether a name server and a broker answer.
+    private static func probe(
+        _ metadata: any MetadataSource, _ readiness: Readiness, _ logger: Logger
+    ) -> Task<Void, Never> {
+        Task {
+            while !Task.isCancelled {
+                do throws(ProxyError) {
+                    try await metadata.probe()
+                    if readiness.note(isAnswered: true) { logger.info("ready: a name server and a broker answer") }
+                } catch {
+                    if readiness.note(isAnswered: false) {
+                        logger.warning("not ready", metadata: ["reason": "\(error.message)"])
+                    }
+                }
+                let wait = readiness.isReady ? probeMillis : probeMillisWhileDown
+                do { try await Task.sleep(for: .milliseconds(wait)) } catch { return }
+            }
+        }
+    }
+
+    private static let probeMillis = 2_000
+    private static let probeMillisWhileDown = 500
 
     private static func loadContext(_ configuration: ProxyConfiguration) throws -> NIOSSLContext {
         let isSelfSigned = configuration.isTLSTestMode
@@ -77,6 +109,8 @@ final class ProxyFront: Sendable {
     }
 
     func drain() async {
+        readiness.drain()
+        probing.cancel()
         sweep.cancel()
         await server.drain(deadlineMillis: configuration.drainMillisMax)
     }

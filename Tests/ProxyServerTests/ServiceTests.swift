@@ -49,6 +49,19 @@ private final class RecordingBackend: Backend {
         completion(.success(request.handleText))
     }
     func deadLetter(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) { completion(nil) }
+    func acknowledgeAll(_ requests: [ReceiptRequest], completion: @escaping (ProxyError?) -> Void) { completion(nil) }
+    func pull(_ request: PullRequest, completion: @escaping (Result<PullAnswer, ProxyError>) -> Void) {
+        completion(.success(PullAnswer(outcome: .empty, nextOffset: request.offset)))
+    }
+    func updateOffset(
+        _ queue: QueueReference, group: String, offset: Int64, completion: @escaping (ProxyError?) -> Void
+    ) { completion(nil) }
+    func committedOffset(
+        _ queue: QueueReference, group: String, completion: @escaping (Result<Int64?, ProxyError>) -> Void
+    ) { completion(.success(nil)) }
+    func queueOffset(
+        _ queue: QueueReference, at place: QueuePlace, completion: @escaping (Result<Int64, ProxyError>) -> Void
+    ) { completion(.success(7)) }
 }
 
 /// The service behind a connection without a socket; topic and group are known already.

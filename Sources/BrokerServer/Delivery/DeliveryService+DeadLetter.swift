@@ -8,7 +8,10 @@ extension DeliveryService {
     ///
     /// A crash between the two leaves a second copy, never none. When anything fails, the message becomes visible again
     /// after the ledger's hold and the move is tried anew.
-    func move(_ deadLetter: DeadLetter, of subscription: Subscription) {
+    func move(
+        _ deadLetter: DeadLetter, of subscription: Subscription,
+        completion: @escaping @Sendable (ServiceError?) -> Void = { _ in }
+    ) {
         let key = subscription.key
         var buffer = ByteBuffer()
         let read = dependencies.store.readRecords(
@@ -17,9 +20,10 @@ extension DeliveryService {
         guard let record = read.records.first, record.queueOffset == deadLetter.offset,
             let view = MessageRecord(buffer, range: record.range)
         else {
-            return logger.warning(
+            logger.warning(
                 "dead letter cannot be read",
                 metadata: ["topic": "\(key.topic)", "queue": "\(deadLetter.queueID)", "offset": "\(deadLetter.offset)"])
+            return completion(ServiceError(code: .systemError, message: "the message cannot be read"))
         }
         let topic = NameRules.dlqTopic(key.group)
         let copy = NewRecord(
@@ -29,15 +33,17 @@ extension DeliveryService {
         ) { [self] isThere in
             guard isThere else {
                 logger.warning("dead-letter topic cannot be created", metadata: ["topic": "\(topic)"])
-                return
+                return completion(ServiceError(code: .systemError, message: "\(topic) cannot be created"))
             }
             dependencies.store.appendRecord(copy) { [self] outcome in
                 switch outcome {
                 case .success:
                     settle(deadLetter, of: subscription)
+                    completion(nil)
                 case .failure(let error):
                     logger.warning(
                         "dead letter cannot be stored", metadata: ["topic": "\(topic)", "error": "\(error)"])
+                    completion(ServiceError(code: .systemError, message: error.description))
                 }
             }
         }

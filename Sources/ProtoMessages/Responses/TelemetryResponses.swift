@@ -65,6 +65,13 @@ extension ResponseEncoder {
         }
     }
 
+    /// TelemetryCommand {reconnect_endpoints_command = 8}.
+    package static func reconnectEndpoints(nonce: String, into buffer: inout ByteBuffer) {
+        buffer.writeProto(capacity: nonce.utf8.count + 64) { writer in
+            writer.message(8) { $0.text(1, nonce) }
+        }
+    }
+
     private static func writeBackoff(_ writer: inout ProtoWriter, _ answer: SettingsAnswer) {
         writer.message(3) { policy in
             policy.integer(1, Int64(answer.attemptCountMax))

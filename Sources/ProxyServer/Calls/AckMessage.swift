@@ -34,13 +34,40 @@ extension ProxyService {
                     status: .ok)
             })
         for index in 0..<count { deliveries.forget(clientID, handle: request.receiptHandle(index).bytes) }
+        var units: [String: [(index: Int, receipt: ReceiptRequest)]] = [:]
         for (index, target) in targets.enumerated() {
             switch target {
             case .failure(let error):
                 if gathering.finish(index, error) { answer(call, gathering) }
-            case .success(let receipt):
-                backend.acknowledge(receipt) { [self] error in
-                    if gathering.finish(index, error) { answer(call, gathering) }
+            case .success(let receipt) where configuration.isBatchAckEnabled && count > 1:
+                units[receipt.broker.name, default: []].append((index, receipt))
+            case .success(let receipt): acknowledge(receipt, index, gathering, call)
+            }
+        }
+        for unit in units.values { acknowledge(unit, gathering, call) }
+    }
+
+    private func acknowledge(_ receipt: ReceiptRequest, _ index: Int, _ gathering: AckGathering, _ call: GRPCCall) {
+        backend.acknowledge(receipt) { [self] error in
+            if gathering.finish(index, error) { answer(call, gathering) }
+        }
+    }
+
+    /// Acks of one broker by one request. It has one answer for all: when that is a failure, each is acked on its own,
+    /// so that the client learns which one failed. Acks may be repeated.
+    private func acknowledge(
+        _ unit: [(index: Int, receipt: ReceiptRequest)], _ gathering: AckGathering, _ call: GRPCCall
+    ) {
+        guard unit.count > 1 else {
+            for (index, receipt) in unit { acknowledge(receipt, index, gathering, call) }
+            return
+        }
+        backend.acknowledgeAll(unit.map(\.receipt)) { [self] error in
+            for (index, receipt) in unit {
+                if error != nil {
+                    acknowledge(receipt, index, gathering, call)
+                } else if gathering.finish(index, nil) {
+                    answer(call, gathering)
                 }
             }
         }
@@ -55,13 +82,13 @@ extension ProxyService {
 
     /// What a handle names. `nil` when the request runs again once its broker is known.
     func receipt(
-        _ text: ProtoText, group: ResourceView, topic: ResourceView, messageID: ProtoText,
+        _ text: ProtoText, group: ResourceView, topic: ResourceView, messageID: ProtoText, isExpiryChecked: Bool = true,
         _ message: UnsafeRawBufferPointer, _ call: GRPCCall
     ) throws(ProxyError) -> ReceiptRequest? {
         guard let handle = HandleFields(text) else {
             throw ProxyError(.invalidReceiptHandle, "the receipt handle cannot be read")
         }
-        if handle.isExpired(nowMillis: context.clock.wallMillis()) {
+        if isExpiryChecked, handle.isExpired(nowMillis: context.clock.wallMillis()) {
             throw ProxyError(.invalidReceiptHandle, "receipt handle is expired")
         }
         guard let broker = try broker(handle.brokerName, topic: topic.name, for: message, call) else { return nil }

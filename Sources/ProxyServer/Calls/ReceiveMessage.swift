@@ -96,7 +96,7 @@ extension ProxyService {
         return min(max(consumeMillis, limits.invisibleMillisMin), limits.invisibleMillisMax)
     }
 
-    private func checkedExpression(_ filter: FilterExpressionView) throws(ProxyError) -> String {
+    func checkedExpression(_ filter: FilterExpressionView) throws(ProxyError) -> String {
         if filter.type == .sql {
             if filter.expression.isBlank {
                 throw ProxyError(.illegalFilterExpression, "the SQL expression is empty")
@@ -111,7 +111,7 @@ extension ProxyService {
         return text
     }
 
-    private func batchCount(_ wanted: Int32) -> Int32 {
+    func batchCount(_ wanted: Int32) -> Int32 {
         min(max(1, wanted), configuration.receiving.batchCountMax)
     }
 

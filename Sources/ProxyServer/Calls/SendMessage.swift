@@ -23,7 +23,7 @@ extension ProxyService {
         let kind = try checkedKind(message, topic.snapshot)
         let queue = try chooseQueue(for: message, topic)
         let messageID = message.messageID.string
-        send(message, kind, topic.snapshot, queue, call) { [self] result in
+        send(message, kind, topic, queue, call) { [self] result in
             let entry = entry(for: result, messageID, topic.snapshot)
             call.send { ResponseEncoder.sendMessage(entry.status, entries: [entry], into: &$0) }
             call.finish(.ok)
@@ -80,7 +80,7 @@ extension ProxyService {
         for message in messages { queues.append(try chooseQueue(for: message, topic)) }
         let gathering = SendGathering(messageIDs: messages.map(\.messageID.string))
         for (index, message) in messages.enumerated() {
-            send(message, kinds[index], topic.snapshot, queues[index], call) { [self] result in
+            send(message, kinds[index], topic, queues[index], call) { [self] result in
                 let entry = entry(for: result, gathering.messageIDs[index], topic.snapshot)
                 if gathering.finish(index, entry) { answer(call, gathering.entries) }
             }
@@ -108,7 +108,7 @@ extension ProxyService {
                 let request = SendRequest(
                     topic: topic.snapshot, queue: queue, sysFlag: [], bornMillis: born, properties: propertyBytes,
                     body: bodyBytes, isBatch: true)
-                backend.send(request) { [self] result in
+                sendWithFailover(request, topic, isQueueFixed: kind == .fifo, call) { [self] result in
                     let entries = messageIDs.enumerated().map { index, messageID in
                         var entry = entry(for: result, messageID, topic.snapshot)
                         if case .success = result { entry.offset &+= Int64(index) }
@@ -121,20 +121,21 @@ extension ProxyService {
     }
 
     private func send(
-        _ message: MessageView, _ kind: TopicMessageType, _ topic: TopicSnapshot, _ queue: SendQueue, _ call: GRPCCall,
+        _ message: MessageView, _ kind: TopicMessageType, _ topic: LoopMetadata.Topic, _ queue: SendQueue,
+        _ call: GRPCCall,
         completion: @escaping (Result<SendReceipt, ProxyError>) -> Void
     ) {
         scratch.clear(minimumCapacity: 0)
         PropertyComposer.write(
-            message, kind: kind, topic: topic.name, remoteAddress: call.remoteAddress, into: &scratch)
+            message, kind: kind, topic: topic.snapshot.name, remoteAddress: call.remoteAddress, into: &scratch)
         if scratch.readableBytes > PropertyComposer.bytesMax { return completion(.failure(PropertyComposer.tooLong)) }
         let born = message.bornTimestamp.millis ?? context.clock.wallMillis()
         scratch.withUnsafeReadableBytes { properties in
-            backend.send(
+            sendWithFailover(
                 SendRequest(
-                    topic: topic, queue: queue, sysFlag: PropertyComposer.sysFlag(of: message, kind),
+                    topic: topic.snapshot, queue: queue, sysFlag: PropertyComposer.sysFlag(of: message, kind),
                     bornMillis: born, properties: properties, body: message.body, isBatch: false),
-                completion: completion)
+                topic, isQueueFixed: kind == .fifo, call, completion: completion)
         }
     }
 
@@ -165,7 +166,10 @@ extension ProxyService {
             return queues[QueueSelection.index(messageGroup: group, queueCount: queues.count)]
         }
         topic.nextQueue &+= 1
-        return queues[(topic.nextQueue & Int.max) % queues.count]
+        let queue = brokerHealth.queue(
+            queues, start: topic.nextQueue & Int.max, nowMillis: context.clock.uptimeMillis())
+        guard let queue else { throw ProxyError(.forbidden, "no writable queue") }
+        return queue
     }
 
     private func entry(

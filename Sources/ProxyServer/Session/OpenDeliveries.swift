@@ -214,6 +214,8 @@ extension ProxyService {
         let streams = deliveries.streams.values
         for stream in streams {
             telemetryEnded(stream.call)
+            // Clients that know the command dial anew at once; the others do when they see the stream's end.
+            stream.call.send { ResponseEncoder.reconnectEndpoints(nonce: "drain", into: &$0) }
             stream.call.finish(.unavailable, message: "the proxy is shutting down")
         }
     }

@@ -1,0 +1,44 @@
+/// Brokers that failed a moment ago, as one event loop saw it.
+///
+/// A broker is left alone for a second after a failure; then one call after the other tries it again, and the first
+/// failure leaves it alone anew. So a dead broker is left with the first failed call, and one that comes back is used
+/// within a second. It is advice only: where there is no other broker, the failed one is asked.
+struct BrokerHealth {
+    /// How long a broker is left alone.
+    static let holdMillis: Int64 = 1_000
+    /// More failed brokers than this are not remembered.
+    private static let countMax = 1_024
+
+    private var downUntilMillis: [String: Int64] = [:]
+
+    /// Notes what a failure says about a broker.
+    mutating func note(_ trouble: ProxyError.BrokerTrouble, _ broker: String, nowMillis: Int64) {
+        guard trouble != .none else { return }
+        if downUntilMillis.count >= Self.countMax { downUntilMillis = downUntilMillis.filter { $0.value > nowMillis } }
+        guard downUntilMillis.count < Self.countMax || downUntilMillis[broker] != nil else { return }
+        downUntilMillis[broker] = nowMillis + Self.holdMillis
+    }
+
+    /// Whether the broker should be left alone now.
+    func isDown(_ broker: String, nowMillis: Int64) -> Bool {
+        guard !downUntilMillis.isEmpty, let until = downUntilMillis[broker] else { return false }
+        return until > nowMillis
+    }
+
+    /// The first queue from `start` on whose broker is well and is not among `tried`; without such a one the first whose
+    /// broker was not tried.
+    func queue(
+        _ queues: [SendQueue], start: Int, notOn tried: [String] = [], nowMillis: Int64
+    ) -> SendQueue? {
+        guard !queues.isEmpty else { return nil }
+        guard !downUntilMillis.isEmpty || !tried.isEmpty else { return queues[start % queues.count] }
+        var fallback: SendQueue?
+        for step in 0..<queues.count {
+            let queue = queues[(start + step) % queues.count]
+            guard !tried.contains(queue.broker.name) else { continue }
+            if !isDown(queue.broker.name, nowMillis: nowMillis) { return queue }
+            fallback = fallback ?? queue
+        }
+        return fallback
+    }
+}

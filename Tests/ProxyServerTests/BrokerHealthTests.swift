@@ -1,0 +1,41 @@
+import MessageModel
+import Testing
+
+@testable import ProxyServer
+
+@Suite struct BrokerHealthTests {
+    private func queues(_ names: String...) -> [SendQueue] {
+        names.map { name in
+            SendQueue(broker: BrokerTarget(name: name, masterAddress: nil, readAddress: nil), queueId: 0)
+        }
+    }
+
+    @Test func aFailedBrokerIsLeftAloneForASecond() {
+        var health = BrokerHealth()
+        let queues = queues("a", "b")
+        #expect(health.queue(queues, start: 0, nowMillis: 0)?.broker.name == "a")
+        health.note(.gone, "a", nowMillis: 0)
+        #expect(health.queue(queues, start: 0, nowMillis: 999)?.broker.name == "b")
+        #expect(health.queue(queues, start: 0, nowMillis: 1_000)?.broker.name == "a")
+        health.note(.silent, "a", nowMillis: 1_000)
+        #expect(health.isDown("a", nowMillis: 1_001))
+        health.note(.none, "b", nowMillis: 1_000)
+        #expect(!health.isDown("b", nowMillis: 1_001))
+    }
+
+    @Test func theOnlyBrokerIsAskedWhateverItsState() {
+        var health = BrokerHealth()
+        health.note(.gone, "a", nowMillis: 0)
+        #expect(health.queue(queues("a"), start: 0, nowMillis: 1)?.broker.name == "a")
+        #expect(health.queue(queues("a"), start: 0, notOn: ["a"], nowMillis: 1) == nil)
+        #expect(health.queue([], start: 0, nowMillis: 1) == nil)
+    }
+
+    @Test func aRepetitionGoesElsewhere() {
+        var health = BrokerHealth()
+        let queues = queues("a", "b", "c")
+        health.note(.gone, "b", nowMillis: 0)
+        #expect(health.queue(queues, start: 0, notOn: ["a"], nowMillis: 1)?.broker.name == "c")
+        #expect(health.queue(queues, start: 0, notOn: ["a", "c"], nowMillis: 1)?.broker.name == "b")
+    }
+}
