@@ -11,7 +11,7 @@ import RemotingTransport
 package final class ClusterMetadata: MetadataSource {
     private let client: RemotingClient
     private let nameServers: [HostPort]
-    private let clusterName: String
+    let clusterName: String
     private let timeoutMillis: Int64
     private let clock: ProxyClock
     private let logger: Logger
@@ -48,17 +48,7 @@ package final class ClusterMetadata: MetadataSource {
 
     /// GET_ROUTEINFO_BY_TOPIC, then GET_TOPIC_CONFIG at a broker for the topic's kind.
     package func fetchTopic(_ name: String) async throws(ProxyError) -> TopicSnapshot? {
-        let header = GetRouteInfoRequestHeader(topic: name, acceptStandardJsonOnly: true)
-        let answer = try await askNameServer(.getRouteinfoByTopic, header)
-        let code = ResponseCode(rawValue: answer.code)
-        if code == .topicNotExist { return nil }
-        guard code == .success else { throw Self.failure(code, answer) }
-        let route: TopicRoute
-        do throws(RemotingCodecError) {
-            route = try TopicRoute(decoding: answer.body)
-        } catch {
-            throw ProxyError(.internalServerError, "the name server's route cannot be read: \(error.message)")
-        }
+        guard let route = try await route(name) else { return nil }
         if route.brokers.isEmpty || route.queues.isEmpty { return nil }
         return TopicSnapshot(name: name, route: route, messageType: await messageType(name, route))
     }
@@ -118,19 +108,7 @@ package final class ClusterMetadata: MetadataSource {
         let now = clock.uptimeMillis()
         let known = state.withLockedValue { $0.brokersUntilMillis > now ? $0.brokers : [] }
         if !known.isEmpty { return known }
-        let answer = try await askNameServer(.getBrokerClusterInfo, EmptyHeader())
-        guard answer.code == ResponseCode.success.rawValue else {
-            throw Self.failure(ResponseCode(rawValue: answer.code), answer)
-        }
-        let info: ClusterInfo
-        do throws(RemotingCodecError) {
-            info = try ClusterInfo(decoding: answer.body)
-        } catch {
-            throw ProxyError(.internalServerError, "the cluster's brokers cannot be read: \(error.message)")
-        }
-        let names = info.clusters[clusterName].map { Set($0) }
-        let routes = info.brokers.values.filter { names?.contains($0.brokerName) ?? true }
-        let brokers = routes.sorted { $0.brokerName < $1.brokerName }
+        let brokers = try await clusterRoutes().values.sorted { $0.brokerName < $1.brokerName }
             .compactMap { $0.preferredAddress.flatMap(HostPort.init(parsing:)) }
         state.withLockedValue { state in
             state.brokers = brokers
@@ -165,7 +143,7 @@ package final class ClusterMetadata: MetadataSource {
     // MARK: Name servers
 
     /// Asks the name server that answered last, then the others.
-    private func askNameServer(
+    func askNameServer(
         _ code: RequestCode, _ header: some RemotingHeader
     ) async throws(ProxyError) -> RemotingCommand {
         let first = state.withLockedValue { $0.preferred }
@@ -189,7 +167,7 @@ package final class ClusterMetadata: MetadataSource {
         throw failure
     }
 
-    private static func failure(_ code: ResponseCode, _ answer: RemotingCommand) -> ProxyError {
+    static func failure(_ code: ResponseCode, _ answer: RemotingCommand) -> ProxyError {
         let status = StatusMapping.status(for: code, remark: answer.remark)
         return ProxyError(status.code, status.message)
     }

@@ -9,7 +9,7 @@ import NIOSSL
 /// written; what still comes is discarded for a moment, so that the peer can read them), *closed*. Calls are handled in
 /// `GRPCConnection+Calls.swift`.
 // @unchecked: all state is touched on the loop's event loop only.
-final class GRPCConnection: ChannelInboundHandler, @unchecked Sendable {
+final class GRPCConnection: ChannelInboundHandler, RemovableChannelHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -155,9 +155,28 @@ final class GRPCConnection: ChannelInboundHandler, @unchecked Sendable {
         case .http2: startServing(bytes)
         case .http1: answerAndLinger(WrongProtocolAnswer.http1(loop.configuration.wrongProtocolHint))
         case .remoting(let opaque):
+            if let adopt = loop.configuration.adoptRemoting { return handOver(bytes, context, adopt) }
             answerAndLinger(WrongProtocolAnswer.remoting(loop.configuration.wrongProtocolHint, opaque: opaque))
         case .unknown: refuse("unknown protocol")
         }
+    }
+
+    /// Leaves the connection to a server of another protocol.
+    private func handOver(
+        _ bytes: ByteBuffer, _ context: ChannelHandlerContext, _ adopt: (any Channel, ByteBuffer, String) -> Void
+    ) {
+        let channel = context.channel
+        let address = remoteAddress
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        adopt(channel, bytes, address)
+    }
+
+    /// Begins with bytes that another server read, when what is around them was taken off there.
+    func adopt(_ bytes: ByteBuffer, remoteAddress: String, isTLS: Bool) {
+        self.remoteAddress = remoteAddress
+        self.isTLS = isTLS
+        isProxyHeaderSeen = true
+        sniff(bytes)
     }
 
     private func startTLS(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {

@@ -66,10 +66,32 @@ package final class GRPCServer: Sendable {
         }
     }
 
+    /// Serves a connection that another server accepted on a loop of the same group, and read the first bytes of. Call it
+    /// on that loop; before `bind` the connection is closed.
+    package func adopt(_ channel: any Channel, _ bytes: ByteBuffer, remoteAddress: String, isTLS: Bool) {
+        let loop = state.withLockedValue { $0.loops[ObjectIdentifier(channel.eventLoop)] }
+        guard let loop, let id = admit(channel, loop) else { return channel.close(promise: nil) }
+        let connection = GRPCConnection(id: id, loop: loop)
+        do {
+            try channel.pipeline.syncOperations.addHandler(connection)
+            connection.adopt(bytes, remoteAddress: remoteAddress, isTLS: isTLS)
+        } catch {
+            channel.close(promise: nil)
+        }
+    }
+
     private func accept(_ channel: any Channel, _ loops: [ObjectIdentifier: GRPCLoop]) -> EventLoopFuture<Void> {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
             return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
         }
+        guard let id = admit(channel, loop) else { return channel.close() }
+        return channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(GRPCConnection(id: id, loop: loop))
+        }
+    }
+
+    /// Counts a connection; nil when there are too many.
+    private func admit(_ channel: any Channel, _ loop: GRPCLoop) -> UInt64? {
         let limit = configuration.connectionsMax
         let id: UInt64? = connections.withLockedValue { connections in
             guard connections.open < limit else { return nil }
@@ -80,12 +102,10 @@ package final class GRPCServer: Sendable {
         guard let id, !loop.isDraining else {
             if id != nil { connections.withLockedValue { $0.open -= 1 } }
             logger.debug("connection limit reached", metadata: ["limit": "\(limit)"])
-            return channel.close()
+            return nil
         }
         channel.closeFuture.whenComplete { [connections] _ in connections.withLockedValue { $0.open -= 1 } }
-        return channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addHandler(GRPCConnection(id: id, loop: loop))
-        }
+        return id
     }
 
     /// Connections open now.

@@ -1,4 +1,5 @@
 import HTTP2Session
+import NIOCore
 import NIOSSL
 
 /// The bounds and options of a gRPC server.
@@ -35,6 +36,9 @@ package struct GRPCServerConfiguration: Sendable {
     package var keepaliveTimeoutMillis: Int64 = 20_000
     /// A peer that does not read for this long is disconnected.
     package var writeStallMillisMax: Int64 = 60_000
+    /// Takes connections of the remoting protocol, with their first bytes and the client's address, on their event loop;
+    /// without it such clients read that they are wrong here.
+    package var adoptRemoting: (@Sendable (any Channel, ByteBuffer, String) -> Void)?
     /// Sentence for clients that speak something else on this port.
     package var wrongProtocolHint =
         "This is the gRPC port (HTTP/2) of a RocketMQ proxy; use a v5 client here, with or without TLS."

@@ -45,7 +45,7 @@ extension LocalBackend {
         case .end: completion(.success(store.maxOffset(topic: queue.topic, queueId: queue.queueId)))
         case .atOrAfter(let millis):
             completion(
-                .success(store.offset(topic: queue.topic, queueId: queue.queueId, atOrAfterMillis: millis)))
+                .success(store.offset(topic: queue.topic, queueId: queue.queueId, timestampMillis: millis)))
         }
     }
 

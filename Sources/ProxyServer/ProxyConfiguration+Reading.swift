@@ -32,6 +32,9 @@ extension ProxyConfiguration {
     private mutating func readServer(_ reader: inout ConfigurationReader) throws(ConfigurationError) {
         listenHost = try reader.string("listenAddress", default: listenHost)
         grpcPort = try reader.integer("grpcServerPort", default: grpcPort, in: 0...65_535)
+        let remoting = try reader.integer("remotingListenPort", default: Self.remotingPortDefault, in: 0...65_535)
+        if reader.isGiven("remotingListenPort") { remotingPort = remoting }
+        remotingAdvertisedHost = try reader.optionalString("remotingAccessAddr")
         loopCount = try reader.integer("grpcWorkerLoopNum", default: loopCount, in: 0...1_024)
         drainMillisMax =
             Int64(try reader.integer("grpcShutdownTimeSeconds", default: Int(drainMillisMax / 1000), in: 0...3_600))
@@ -137,8 +140,8 @@ extension ProxyConfiguration {
         "longPollingReserveTimeInMillis", "invisibleTimeMillisWhenClear", "maxRenewRetryTimes", "renewThreadPoolNums",
         "renewMaxThreadPoolNums", "renewThreadPoolQueueCapacity", "renewAheadTimeMillis", "renewMaxTimeMillis",
         "renewSchedulePeriodMillis", "lockTimeoutMsInHandleGroup", "useDelayLevel", "messageDelayLevel",
-        "metricCollectorMode", "metricCollectorAddress", "regionId", "traceOn", "remotingListenPort",
-        "remotingAccessAddr", "enableRemotingLocalProxyGrpc", "localProxyConnectTimeoutMs", "enablePrintJstack",
+        "metricCollectorMode", "metricCollectorAddress", "regionId", "traceOn",
+        "enableRemotingLocalProxyGrpc", "localProxyConnectTimeoutMs", "enablePrintJstack",
         "printJstackInMillis", "printThreadPoolStatusInMillis", "sendLatencyEnable", "startDetectorEnable",
         "detectTimeout", "detectInterval", "tlsCertWatchIntervalMs", "metricsExporterType",
         "metricsPromExporterPort", "metricsPromExporterHost", "metricsLabel", "metricsInDelta",

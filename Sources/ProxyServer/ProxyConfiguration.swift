@@ -18,6 +18,12 @@ package struct ProxyConfiguration: Sendable {
     package var listenHost = "0.0.0.0"
     /// Port for gRPC, with and without TLS.
     package var grpcPort = 8081
+    /// Port for clients of the remoting protocol; 0 is none, and nil the usual one if it is free.
+    package var remotingPort: Int?
+    /// The port when none is configured.
+    package static let remotingPortDefault = 8080
+    /// Address that clients of the remoting protocol are told; nil is the one that each dialled.
+    package var remotingAdvertisedHost: String?
     /// Threads for connections; 0 is one per processor.
     package var loopCount = 0
     /// Time to finish calls on a stop.

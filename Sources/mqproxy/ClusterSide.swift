@@ -7,7 +7,8 @@ import RemotingTransport
 
 /// Brokers in other processes, found through name servers.
 final class ClusterSide: BrokerSide {
-    let metadata: any MetadataSource
+    let remotingMetadata: ClusterMetadata
+    var metadata: any MetadataSource { remotingMetadata }
     let limits = MetadataLimits()
     private let configuration: ProxyConfiguration
     private let logger: Logger
@@ -17,7 +18,7 @@ final class ClusterSide: BrokerSide {
         self.configuration = configuration
         self.logger = logger
         let client = RemotingClient(eventLoop: group.next(), logger: logger)
-        metadata = ClusterMetadata(
+        remotingMetadata = ClusterMetadata(
             client: client, nameServers: configuration.nameServers, clusterName: configuration.clusterName,
             timeoutMillis: configuration.brokerTimeoutMillis, clock: .system, logger: logger)
         clients.withLockedValue { $0.append(client) }

@@ -1,4 +1,5 @@
 import BrokerServer
+import ClusterBackend
 import LocalBackend
 import Logging
 import MessageModel
@@ -16,6 +17,8 @@ final class LocalSide: BrokerSide {
     private static let metadataAgeMillis: Int64 = 500
 
     let metadata: any MetadataSource
+    let remotingMetadata: ClusterMetadata
+    private let nameServerClient: RemotingClient
     let limits: MetadataLimits
     private let node: BrokerNode
     private let nameServer: LocalNameServer
@@ -44,6 +47,11 @@ final class LocalSide: BrokerSide {
             throw error
         }
         metadata = LocalMetadata(broker: broker)
+        nameServerClient = RemotingClient(eventLoop: group.next(), logger: logger)
+        remotingMetadata = ClusterMetadata(
+            client: nameServerClient, nameServers: [HostPort(host: "127.0.0.1", port: nameServerPort)],
+            clusterName: brokerConfiguration.clusterName, timeoutMillis: configuration.brokerTimeoutMillis,
+            clock: .system, logger: logger)
         var limits = MetadataLimits()
         limits.refreshMillis = Self.metadataAgeMillis
         limits.refreshMillisMin = Self.metadataAgeMillis
@@ -76,6 +84,7 @@ final class LocalSide: BrokerSide {
     }
 
     func shutdown() async {
+        nameServerClient.shutdown()
         await node.stop(graceMillis: 5_000)
         do {
             try node.broker.close()

@@ -16,6 +16,7 @@ final class ProxyFront: Sendable {
     private let sweep: RepeatedTask
     private let readiness = Readiness()
     private let probing: Task<Void, Never>
+    private let remoting: RemotingPort
     private let logger: Logger
 
     init(
@@ -33,6 +34,9 @@ final class ProxyFront: Sendable {
         settings.connectionsMax = configuration.connectionsMax
         settings.connectionAgeMillisMax = configuration.connectionAgeMillisMax
         settings.tlsContext = { tls.withLockedValue { $0 } }
+        let other = RemotingPort()
+        remoting = other
+        settings.adoptRemoting = { channel, bytes, address in other.adopt(channel, bytes, address) }
         server = GRPCServer(
             group: group, configuration: settings,
             serviceFactory: { [readiness] loop in
@@ -42,6 +46,13 @@ final class ProxyFront: Sendable {
                         HealthService(readiness: readiness, eventLoop: loop), ReflectionService(),
                         AdminService(setLogLevel: LogSetup.setLevel),
                     ])
+            }, logger: logger)
+        let grpc = server
+        other.front = RemotingFront(
+            configuration: configuration, group: group, metadata: brokers.remotingMetadata,
+            tlsContext: { tls.withLockedValue { $0 } },
+            adoptHTTP2: { channel, bytes, address, isTLS in
+                grpc.adopt(channel, bytes, remoteAddress: address, isTLS: isTLS)
             }, logger: logger)
         probing = Self.probe(brokers.metadata, readiness, logger)
         sweep = group.next().scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { _ in context.sweep()
@@ -87,6 +98,9 @@ final class ProxyFront: Sendable {
         }
     }
 
+    /// Opens the port for remoting clients; nil when there is none.
+    func bindRemoting() async throws -> Int? { try await remoting.front?.bind() }
+
     /// Connections from now on get the certificate that is in the files now.
     func reloadCertificate() {
         do {
@@ -99,19 +113,21 @@ final class ProxyFront: Sendable {
     }
 
     /// What clients are told, for the operator.
-    func describe(port: Int) -> [String] {
+    func describe(port: Int, remotingPort: Int?) -> [String] {
         let told = configuration.advertisedAddress.map { "\($0)" } ?? "the address they dialled"
         let certificate = configuration.isTLSTestMode ? "self-signed" : configuration.tlsCertificatePath ?? ""
-        return [
+        let line =
             "v5 clients: \(configuration.listenHost):\(port) with or without TLS (certificate: \(certificate)); "
-                + "routes tell them \(told)"
-        ]
+            + "routes tell them \(told)"
+        return [line] + (remotingPort.flatMap { remoting.front?.describe(port: $0) }.map { [$0] } ?? [])
     }
 
     func drain() async {
         readiness.drain()
         probing.cancel()
         sweep.cancel()
+        async let isRemotingDrained: Void? = remoting.front?.drain()
         await server.drain(deadlineMillis: configuration.drainMillisMax)
+        await isRemotingDrained
     }
 }

@@ -1,3 +1,4 @@
+import ClusterBackend
 import Logging
 import MessageModel
 import NIOCore
@@ -60,13 +61,17 @@ enum ProxyProgram {
         let front = try ProxyFront(
             configuration: configuration, group: group, brokers: brokers, logger: logger)
         let port: Int
+        let remotingPort: Int?
         do {
             port = try await front.bind()
+            remotingPort = try await front.bindRemoting()
         } catch {
             await brokers.shutdown()
             throw error
         }
-        for line in brokers.describe() + front.describe(port: port) { ProgramStart.printLine(line) }
+        for line in brokers.describe() + front.describe(port: port, remotingPort: remotingPort) {
+            ProgramStart.printLine(line)
+        }
         lifecycle.onReload { front.reloadCertificate() }
         ProgramStart.printReady(program: "mqproxy", address: "\(configuration.listenHost):\(port)")
         await lifecycle.stopRequested()
@@ -80,6 +85,8 @@ enum ProxyProgram {
 protocol BrokerSide: Sendable {
     /// Where routes and configurations come from.
     var metadata: any MetadataSource { get }
+    /// The same for the port of remoting clients, which always goes through a name server.
+    var remotingMetadata: ClusterMetadata { get }
     /// How long metadata is believed.
     var limits: MetadataLimits { get }
     /// The backend of one loop; called on that loop.

@@ -65,7 +65,8 @@ extension DeliveryService {
         }
         return PopWaiter(
             request: request, filter: filter, maxAttempts: max(0, min(group.retryMaxTimes, Int32.max - 1)) + 1,
-            queueCount: topic.readQueueCount, deadlineMillis: deadlineMillis, completion: completion)
+            queueCount: topic.readQueueCount, isByPriority: topic.messageType == .priority,
+            deadlineMillis: deadlineMillis, completion: completion)
     }
 
     /// A request that arrives this much after its time is over is not worth a look.

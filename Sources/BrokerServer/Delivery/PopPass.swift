@@ -62,6 +62,7 @@ struct PopPass {
         let count = single >= 0 ? 1 : Int(waiter.queueCount)
         if single < 0 { state.nextQueue = (first + 1) % Int(waiter.queueCount) }
         let isOrdered = waiter.request.isOrdered
+        if waiter.isByPriority, single < 0, !isOrdered { return runByPriority(&state) }
         if !isOrdered {
             takeDue(&state, first: first, count: count)
         } else if repeatAttempt(&state, first: first, count: count) {
@@ -81,6 +82,20 @@ struct PopPass {
             }
         }
         if messages.isEmpty { noteOpening(&state, first: first, count: count) }
+    }
+
+    /// The highest queue first, in each what is due again before what is new: for topics whose queues are priorities.
+    private mutating func runByPriority(_ state: inout SubscriptionState) {
+        for queueID in (0..<waiter.queueCount).reversed() {
+            guard !isFull else {
+                mayHaveMore = true
+                break
+            }
+            let bounds = prepare(&state, queueID)
+            takeDue(&state, queueID)
+            takeNew(&state, queueID, bounds: bounds)
+        }
+        if messages.isEmpty { noteOpening(&state, first: 0, count: Int(waiter.queueCount)) }
     }
 
     /// Makes the ledger of a queue when there is none, and brings it in line with what the queue holds.
@@ -129,12 +144,16 @@ struct PopPass {
                 return
             }
             _ = prepare(&state, queueID)
-            let plan = state.queues[Int(queueID)]?.ledger.takeDue(
-                nowMillis: nowMillis, maxCount: remaining, maxAttempts: waiter.maxAttempts)
-            guard let plan else { continue }
-            carryOut(plan, &state, queueID)
-            if state.queues[Int(queueID)]?.ledger.hasDue(nowMillis: nowMillis) == true { mayHaveMore = true }
+            takeDue(&state, queueID)
         }
+    }
+
+    private mutating func takeDue(_ state: inout SubscriptionState, _ queueID: Int32) {
+        let plan = state.queues[Int(queueID)]?.ledger.takeDue(
+            nowMillis: nowMillis, maxCount: remaining, maxAttempts: waiter.maxAttempts)
+        guard let plan else { return }
+        carryOut(plan, &state, queueID)
+        if state.queues[Int(queueID)]?.ledger.hasDue(nowMillis: nowMillis) == true { mayHaveMore = true }
     }
 
     /// Reads and books redeliveries.

@@ -8,6 +8,8 @@ struct PopWaiter: Sendable {
     let filter: MessageFilter
     let maxAttempts: Int32
     let queueCount: Int32
+    /// The topic's queues are priorities.
+    var isByPriority = false
     let deadlineMillis: Int64
     let completion: @Sendable (PopOutcome) -> Void
 }

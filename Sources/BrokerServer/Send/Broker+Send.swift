@@ -72,6 +72,11 @@ extension Broker {
             }
             var request = request
             if request.queueID < 0 { request.queueID = try pickQueue(of: topic) }
+            if let properties = request.properties,
+                let queueID = PriorityQueues.queueID(properties: properties, writeQueueCount: topic.writeQueueCount)
+            {
+                request.queueID = queueID
+            }
             if request.isBatch { return try storeBatch(request, completion) }
             if NameRules.isRetryTopic(topic.name), try mustDeadLetter(request) {
                 return storeDeadLetter(request, completion)

@@ -18,6 +18,8 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
     private var received = ByteBuffer()
     private var proxied = ProxyProtocolHeader()
     private var isProxyHeaderDone = false
+    private var isTLS = false
+    private static let http2: [UInt8] = Array("PRI * HTTP/2.0".utf8)
     private var deadline: Scheduled<Void>?
 
     init(loop: ServerLoop, connectionID: UInt64) {
@@ -34,6 +36,13 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         deadline?.cancel()
+    }
+
+    /// Begins with bytes that another server read and took a PROXY header off.
+    func adopt(_ bytes: ByteBuffer, remoteAddress: String, _ context: ChannelHandlerContext) {
+        isProxyHeaderDone = true
+        if !remoteAddress.isEmpty { proxied.source = remoteAddress }
+        channelRead(context: context, data: NIOAny(bytes))
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -61,16 +70,32 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func decide(_ context: ChannelHandlerContext, _ first: UInt8) throws {
-        let isTLS = first == Self.tlsHandshake
-        if isTLS {
+        if first == Self.tlsHandshake, !isTLS {
             let mode = loop.configuration.tlsMode
             guard mode != .disabled, let tls = loop.configuration.tlsContext?() else {
                 context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: Self.tlsRefusal)), promise: nil)
                 return refuse(context, "TLS is not configured")
             }
-            try context.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
-        } else if loop.configuration.tlsMode == .enforcing {
-            return refuse(context, "TLS is required")
+            isTLS = true
+            let bytes = received
+            received = ByteBuffer()
+            let pipeline = context.pipeline.syncOperations
+            try pipeline.addHandler(NIOSSLServerHandler(context: tls), position: .before(self))
+            // The handshake's first bytes pass through the new handler; ours are what comes out of it.
+            pipeline.fireChannelRead(NIOAny(bytes))
+            return pipeline.fireChannelReadComplete()
+        }
+        guard isTLS || loop.configuration.tlsMode != .enforcing else { return refuse(context, "TLS is required") }
+        if let adopt = loop.configuration.adoptHTTP2,
+            received.readableBytesView.starts(with: Self.http2.prefix(received.readableBytes))
+        {
+            guard received.readableBytes >= Self.http2.count else { return }
+            let channel = context.channel
+            let address = proxied.source ?? AddressText.text(of: channel.remoteAddress)
+            let bytes = received
+            received = ByteBuffer()
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            return adopt(channel, bytes, address, isTLS)
         }
         let connection = RemotingServerConnection(
             id: connectionID, loop: loop,

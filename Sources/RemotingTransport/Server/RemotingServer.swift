@@ -69,7 +69,24 @@ package final class RemotingServer: Sendable {
         }
     }
 
+    /// Serves a connection that another server accepted, and read the first bytes of. Call it on the channel's loop.
+    package func adopt(_ channel: any Channel, _ bytes: ByteBuffer, remoteAddress: String) {
+        do {
+            guard let detector = try admit(channel) else { return }
+            try channel.pipeline.syncOperations.addHandler(detector)
+            let context = try channel.pipeline.syncOperations.context(handler: detector)
+            detector.adopt(bytes, remoteAddress: remoteAddress, context)
+        } catch {
+            channel.close(promise: nil)
+        }
+    }
+
     private func accept(_ channel: any Channel) throws {
+        guard let detector = try admit(channel) else { return }
+        try channel.pipeline.syncOperations.addHandler(detector)
+    }
+
+    private func admit(_ channel: any Channel) throws -> ProtocolDetector? {
         let admitted: (loop: ServerLoop, id: UInt64)? = state.withLockedValue { state in
             guard !state.isShutDown, state.connectionCount < configuration.connectionsMax else { return nil }
             state.connectionCount += 1
@@ -86,12 +103,11 @@ package final class RemotingServer: Sendable {
                 "refused a connection, as many as allowed are open",
                 metadata: ["remote": "\(AddressText.text(of: channel.remoteAddress))"])
             channel.close(promise: nil)
-            return
+            return nil
         }
         channel.closeFuture.whenComplete { _ in
             self.state.withLockedValue { $0.connectionCount -= 1 }
         }
-        try channel.pipeline.syncOperations.addHandler(
-            ProtocolDetector(loop: admitted.loop, connectionID: admitted.id))
+        return ProtocolDetector(loop: admitted.loop, connectionID: admitted.id)
     }
 }

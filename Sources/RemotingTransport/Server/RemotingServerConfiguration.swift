@@ -1,3 +1,4 @@
+import NIOCore
 import NIOSSL
 import RemotingCodec
 
@@ -36,6 +37,9 @@ package struct RemotingServerConfiguration: Sendable {
     package var tlsMode = RemotingTLSMode.permissive
     /// The certificate to use for the next handshake; nil refuses TLS.
     package var tlsContext: (@Sendable () -> NIOSSLContext?)?
+    /// Takes HTTP/2 connections, with their first bytes, the client's address and whether TLS was taken off, on their event
+    /// loop.
+    package var adoptHTTP2: (@Sendable (any Channel, ByteBuffer, String, Bool) -> Void)?
     /// What an HTTP client reads when it knocks at this port.
     package var httpHint =
         "This port speaks the RocketMQ remoting protocol, not HTTP; gRPC clients connect to the proxy (port 8081)."
