@@ -1,6 +1,7 @@
 """Messages with a priority: the higher ones first among what is there."""
 
 from harness.raw import OK, RawClient, d, message
+from harness.waiting import eventually
 
 
 def with_priority(topic: str, priority: int, body: bytes) -> d.Message:
@@ -14,6 +15,7 @@ def test_higher_priorities_come_first(deployment):
     with RawClient(deployment.endpoint) as client:
         for priority in (0, 3, 1, 2, 9, 0, 3):
             client.send_ok(with_priority(topic, priority, b"%d" % priority))
+        eventually(lambda: deployment.admin.stored_count(topic) == 7, "all are in their queues")
         received = []
         while len(received) < 7:
             code, messages = client.receive(topic, group, count=2, invisible_seconds=60)
@@ -31,6 +33,7 @@ def test_a_failed_message_comes_again_before_lower_ones(deployment):
     with RawClient(deployment.endpoint) as client:
         client.send_ok(with_priority(topic, 1, b"low"))
         client.send_ok(with_priority(topic, 2, b"high"))
+        eventually(lambda: deployment.admin.stored_count(topic) == 2, "both are in their queues")
         _, (high,) = client.receive(topic, group, count=1)
         assert high.body == b"high"
         client.change_invisible(topic, group, high, 0)

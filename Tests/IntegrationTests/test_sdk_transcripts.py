@@ -35,6 +35,7 @@ class Telemetry:
 def producer_settings(client: RawClient, *topics: str, language=d.Language.JAVA) -> d.Settings:
     settings = d.Settings(client_type=d.ClientType.PRODUCER, access_point=client.endpoints)
     settings.request_timeout.CopyFrom(duration_pb2.Duration(seconds=3))
+    settings.publishing.SetInParent()
     for topic in topics:
         settings.publishing.topics.add().name = topic
     settings.user_agent.language = language
