@@ -104,6 +104,8 @@ struct TransactionGoldenTests {
             configuration.store = StoreConfiguration(rootPath: root)
             configuration.store.commitLogFileBytes = 131_072
             configuration.store.consumeQueueFileBytes = 6_000
+            configuration.store.indexSlotCount = 100
+            configuration.store.indexEntryCount = 400
             configuration.store.retentionHours = 876_000
             configuration.store.diskWarningPercent = 99
             configuration.store.diskCleanForciblyPercent = 98
