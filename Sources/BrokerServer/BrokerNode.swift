@@ -59,7 +59,8 @@ package final class BrokerNode: Sendable {
         let tasks = [
             loop.scheduleRepeatedTask(initialDelay: expiryPeriod, delay: expiryPeriod) { _ in broker.clients.expire() },
             loop.scheduleRepeatedTask(initialDelay: samplePeriod, delay: samplePeriod) { _ in
-                broker.statistics.sample(delivered: broker.deliveredCount)
+                let now = broker.nowMillis()
+                broker.statistics.sample(nowMillis: now, day: SystemClock.localDay(ofMillis: now))
             },
         ]
         running.withLockedValue { running in

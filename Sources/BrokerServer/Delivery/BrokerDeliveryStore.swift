@@ -7,11 +7,16 @@ import StorageEngine
 struct BrokerDeliveryStore: DeliveryStore {
     private let store: MessageStore
     private let storeHost: SocketHost
+    private let statistics: BrokerStatistics?
     private let nowMillis: @Sendable () -> Int64
 
     /// Messages that delivery writes bear `storeHost` as their broker's address.
-    init(store: MessageStore, storeHost: SocketHost, nowMillis: @escaping @Sendable () -> Int64) {
+    init(
+        store: MessageStore, storeHost: SocketHost, statistics: BrokerStatistics? = nil,
+        nowMillis: @escaping @Sendable () -> Int64
+    ) {
         self.store = store
+        self.statistics = statistics
         self.storeHost = storeHost
         self.nowMillis = nowMillis
     }
@@ -24,9 +29,11 @@ struct BrokerDeliveryStore: DeliveryStore {
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
         matching: ((Int64) -> Bool)?
     ) -> RecordBatch {
+        let start = NIODeadline.now()
         let result = store.read(
             topic: topic, queueId: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer,
             matching: matching)
+        statistics?.countRead(found: !result.records.isEmpty, nanos: (NIODeadline.now() - start).nanoseconds)
         let nextOffset: Int64
         switch result.status {
         case .found, .noMatchedMessage, .messageWasRemoving: nextOffset = result.nextOffset

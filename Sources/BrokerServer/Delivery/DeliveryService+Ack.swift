@@ -30,7 +30,10 @@ extension DeliveryService {
         if mustList { journal.list(subscription) }
         run(woken)
         switch outcome {
-        case .acked, .alreadyDone: return
+        case .acked:
+            dependencies.statistics?.count(
+                .groupAck(topic: request.topic, group: request.group), messages: 1, nowMillis: now)
+        case .alreadyDone: return
         case .staleHandle, .neverDelivered:
             throw Self.unknownHandle(request.topic, request.queueID, request.offset)
         }
@@ -45,17 +48,25 @@ extension DeliveryService {
         let now = dependencies.nowMillis()
         var woken: [WokenWaiter] = []
         var mustList = false
+        var ackedCount = 0
         subscription.withState { state in
             var opens = false
             for offset in offsets where offset >= bounds.min && offset <= bounds.max {
                 let outcome = state.ack(queueID: queueID, offset: offset, popMillis: popMillis, isOrdered: isOrdered)
-                if outcome == .acked(opensQueue: true) { opens = true }
+                if case .acked(let opensQueue) = outcome {
+                    ackedCount += 1
+                    opens = opens || opensQueue
+                }
             }
             woken = waiterAfterAck(
                 opens, (queueID, isOrdered), &state, maxOffset: bounds.max, nowMillis: now)
             mustList = state.mustList()
         }
         if mustList { journal.list(subscription) }
+        if ackedCount > 0 {
+            dependencies.statistics?.count(
+                .groupAck(topic: topic, group: group), messages: ackedCount, nowMillis: now)
+        }
         run(woken)
     }
 

@@ -123,7 +123,14 @@ extension DeliveryService {
         }
         if result.mustList { journal.list(subscription) }
         if let timer = result.timer { timers.schedule(timer.subscription, atMillis: timer.millis) }
-        if let answer = result.answer { waiter.completion(answer) }
+        if let answer = result.answer {
+            if case .found(let batch) = answer {
+                dependencies.statistics?.countDelivered(
+                    topic: key.topic, group: key.group, count: batch.messages.count, bytes: batch.body.readableBytes,
+                    nowMillis: now)
+            }
+            waiter.completion(answer)
+        }
         for deadLetter in result.deadLetters { move(deadLetter, of: subscription) }
         run(result.woken)
     }
@@ -148,7 +155,6 @@ extension DeliveryService {
         pass.run(&state)
         result.deadLetters = pass.deadLetters
         if !pass.messages.isEmpty {
-            handedOut.add(Int64(pass.messages.count), ordering: .relaxed)
             result.answer = .found(pass.batch(reviveQueueID: nextReviveQueueID(isOrdered: waiter.request.isOrdered)))
             if state.hasWaiters {
                 // Requests parked meanwhile must see what becomes visible again of this batch, and what it left.

@@ -32,6 +32,8 @@ package final class DeliveryService: Sendable {
         package var offsets: ConsumerOffsets
         /// The clock.
         package var nowMillis: @Sendable () -> Int64
+        /// Where deliveries are counted; nil counts nothing.
+        package var statistics: BrokerStatistics?
 
         /// All of them.
         package init(
@@ -39,7 +41,8 @@ package final class DeliveryService: Sendable {
             group: @escaping @Sendable (String) -> SubscriptionGroupConfig?,
             createTopic: @escaping @Sendable (TopicConfig, @escaping @Sendable (Bool) -> Void) -> Void,
             isReadable: @escaping @Sendable () -> Bool = { true }, files: any RegistryStorage,
-            offsets: ConsumerOffsets, nowMillis: @escaping @Sendable () -> Int64
+            offsets: ConsumerOffsets, nowMillis: @escaping @Sendable () -> Int64,
+            statistics: BrokerStatistics? = nil
         ) {
             self.store = store
             self.topic = topic
@@ -49,6 +52,7 @@ package final class DeliveryService: Sendable {
             self.files = files
             self.offsets = offsets
             self.nowMillis = nowMillis
+            self.statistics = statistics
         }
     }
 
@@ -60,8 +64,6 @@ package final class DeliveryService: Sendable {
     let timers = DeliveryTimers()
     let waiterCount = Atomic<Int>(0)
     let isClosed = Atomic<Bool>(false)
-    /// Messages handed out since the start.
-    package let handedOut = Atomic<Int64>(0)
     private let reviveQueue = Atomic<UInt32>(0)
 
     /// A service over an open or yet unopened store.

@@ -1,32 +1,124 @@
+import MessageModel
 import NIOConcurrencyHelpers
+import RemotingCodec
+import StorageEngine
 import Synchronization
 
-/// Counts of what the broker did, and rates over the last minutes. Counting is one atomic addition.
+/// Counts of what the broker did, and rates over the last minutes. Counting a message is a few atomic additions; topics
+/// and groups are counted once a batch.
 package final class BrokerStatistics: Sendable {
     private let storedCount = Atomic<Int64>(0)
     private let storedBytes = Atomic<Int64>(0)
     private let refusedCount = Atomic<Int64>(0)
+    private let deliveredCount = Atomic<Int64>(0)
+    private let foundCount = Atomic<Int64>(0)
+    private let missedCount = Atomic<Int64>(0)
+    /// How long sends took, from the request to its durability point.
+    let putLatency = LatencyHistogram()
+    /// How long reads took.
+    let getLatency = LatencyHistogram()
 
     /// Time between two samples.
     package static let samplePeriodMillis: Int64 = 10_000
 
     private struct Sample {
-        var stored: Int64
-        var delivered: Int64
+        var stored: Int64 = 0
+        var delivered: Int64 = 0
+        var found: Int64 = 0
+        var missed: Int64 = 0
+        var reads: Int64 { found + missed }
     }
 
-    /// Samples of the last ten minutes, oldest first.
-    private let samples = NIOLockedValueBox<[Sample]>([Sample(stored: 0, delivered: 0)])
-    private static let samplesMax = 61
+    /// Totals at the last two midnights, 0 before the broker started.
+    private struct Mornings {
+        var day: Int64?
+        var today = Sample()
+        var yesterday = Sample()
+    }
 
-    /// Messages were stored.
-    func countStored(_ count: Int, bytes: Int) {
+    private struct State {
+        /// Samples of the last ten minutes, oldest first.
+        var samples = [Sample()]
+        /// Put latency at the samples of the last minute, oldest first.
+        var latencies = [LatencyHistogram.Snapshot()]
+        var mornings = Mornings()
+        var table: StatisticsTable
+    }
+
+    private let state: NIOLockedValueBox<State>
+    private static let samplesMax = 61
+    private static let latenciesMax = 7
+
+    /// Nothing counted yet.
+    package init(nowMillis: Int64) {
+        state = NIOLockedValueBox(State(table: StatisticsTable(nowMillis: nowMillis)))
+    }
+
+    // MARK: Counting
+
+    /// Messages of one send were stored, so long after it came in.
+    func countStored(_ count: Int, bytes: Int, nanos: Int64) {
         storedCount.add(Int64(count), ordering: .relaxed)
         storedBytes.add(Int64(bytes), ordering: .relaxed)
+        putLatency.record(nanos: nanos)
     }
 
     /// A send was refused.
     func countRefused() { refusedCount.add(1, ordering: .relaxed) }
+
+    /// The store was read once, and something was found or not.
+    package func countRead(found: Bool, nanos: Int64) {
+        if found {
+            foundCount.add(1, ordering: .relaxed)
+        } else {
+            missedCount.add(1, ordering: .relaxed)
+        }
+        getLatency.record(nanos: nanos)
+    }
+
+    /// Messages of a topic became readable: in log order, on the dispatch thread.
+    func countDispatched(_ messages: [DispatchedMessage], nowMillis: Int64) {
+        state.withLockedValue { state in
+            var index = 0
+            while index < messages.count {
+                let topic = messages[index].topic
+                var counts = Counts()
+                while index < messages.count, messages[index].topic == topic {
+                    counts += Counts(messages: 1, bytes: Int64(messages[index].size), calls: 1)
+                    index += 1
+                }
+                state.table.add(counts, to: .topicPut(topic), nowMillis: nowMillis)
+                state.table.add(counts, to: .brokerPut, nowMillis: nowMillis)
+            }
+        }
+    }
+
+    /// Messages of one answer were handed to a group's consumer: popped or pulled.
+    package func countDelivered(topic: String, group: String, count: Int, bytes: Int, nowMillis: Int64) {
+        deliveredCount.add(Int64(count), ordering: .relaxed)
+        let counts = Counts(messages: Int64(count), bytes: Int64(bytes), calls: 1)
+        state.withLockedValue { state in
+            state.table.add(counts, to: .groupGet(topic: topic, group: group), nowMillis: nowMillis)
+            state.table.add(counts, to: .brokerGet, nowMillis: nowMillis)
+        }
+    }
+
+    /// Messages were acknowledged, or sent back for another try.
+    package func count(_ subject: StatisticsTable.Subject, messages: Int, bytes: Int = 0, nowMillis: Int64) {
+        let counts = Counts(messages: Int64(messages), bytes: Int64(bytes), calls: 1)
+        state.withLockedValue { $0.table.add(counts, to: subject, nowMillis: nowMillis) }
+    }
+
+    /// Forgets the counters of a topic or group that was deleted.
+    func forget(topic: String? = nil, group: String? = nil) {
+        state.withLockedValue { state in
+            state.table.remove { subject in
+                (topic != nil && subject.topic == topic) || (group != nil && subject.group == group)
+            }
+        }
+    }
+
+    // MARK: Asking
 
     /// Messages stored since the start.
     package var stored: Int64 { storedCount.load(ordering: .relaxed) }
@@ -34,13 +126,30 @@ package final class BrokerStatistics: Sendable {
     package var storedBodyBytes: Int64 { storedBytes.load(ordering: .relaxed) }
     /// Sends refused since the start.
     package var refused: Int64 { refusedCount.load(ordering: .relaxed) }
+    /// Messages handed to consumers since the start.
+    package var delivered: Int64 { deliveredCount.load(ordering: .relaxed) }
 
-    /// Takes a sample; call every `samplePeriodMillis` with the messages handed to consumers since the start.
-    func sample(delivered: Int64) {
-        let now = Sample(stored: stored, delivered: delivered)
-        samples.withLockedValue { samples in
-            samples.append(now)
-            if samples.count > Self.samplesMax { samples.removeFirst() }
+    private var now: Sample {
+        Sample(
+            stored: stored, delivered: delivered, found: foundCount.load(ordering: .relaxed),
+            missed: missedCount.load(ordering: .relaxed))
+    }
+
+    /// Takes a sample; call every `samplePeriodMillis` with the number of the local day, counted from any day.
+    func sample(nowMillis: Int64, day: Int64) {
+        let (now, latency) = (now, putLatency.snapshot)
+        state.withLockedValue { state in
+            state.samples.append(now)
+            if state.samples.count > Self.samplesMax { state.samples.removeFirst() }
+            state.latencies.append(latency)
+            if state.latencies.count > Self.latenciesMax { state.latencies.removeFirst() }
+            if let last = state.mornings.day, last != day {
+                // A broker that slept over a whole day had nothing to count meanwhile.
+                state.mornings.yesterday = state.mornings.today
+                state.mornings.today = now
+            }
+            state.mornings.day = day
+            state.table.tick(nowMillis: nowMillis)
         }
     }
 
@@ -48,14 +157,87 @@ package final class BrokerStatistics: Sendable {
     package var storeRates: [Double] { rates(\.stored) }
     /// Messages handed out per second over 10, 60 and 600 seconds.
     package var deliveryRates: [Double] { rates(\.delivered) }
+    /// Reads per second that found something, over 10, 60 and 600 seconds.
+    var foundRates: [Double] { rates(\.found) }
+    /// Reads per second that found nothing, over 10, 60 and 600 seconds.
+    var missedRates: [Double] { rates(\.missed) }
+    /// Reads per second, over 10, 60 and 600 seconds.
+    var readRates: [Double] { rates(\.reads) }
 
     private func rates(_ key: KeyPath<Sample, Int64>) -> [Double] {
-        samples.withLockedValue { samples in
+        state.withLockedValue { state in
             [1, 6, 60].map { periods in
+                let samples = state.samples
                 let back = min(periods, samples.count - 1)
                 guard back > 0, let last = samples.last else { return 0 }
                 let difference = last[keyPath: key] - samples[samples.count - 1 - back][keyPath: key]
                 return Double(difference) / (Double(back) * Double(Self.samplePeriodMillis) / 1_000)
+            }
+        }
+    }
+
+    /// How long sends of the last minute took.
+    var lastMinuteOfPuts: LatencyHistogram.Snapshot {
+        let latency = putLatency.snapshot
+        return state.withLockedValue { state in state.latencies.first.map { latency.since($0) } ?? latency }
+    }
+
+    /// What was stored and handed out until midnight, and until the midnight before.
+    var totalsByMorning: (today: (stored: Int64, delivered: Int64), yesterday: (stored: Int64, delivered: Int64)) {
+        let mornings = state.withLockedValue { $0.mornings }
+        return (
+            (mornings.today.stored, mornings.today.delivered), (mornings.yesterday.stored, mornings.yesterday.delivered)
+        )
+    }
+
+    /// Messages per second of a counter over the last minute; 0 when nothing was counted.
+    package func perSecond(_ subject: StatisticsTable.Subject, nowMillis: Int64) -> Double {
+        guard let history = state.withLockedValue({ $0.table.history(of: subject) }) else { return 0 }
+        let growth = history.growth(over: .minute, nowMillis: nowMillis)
+        return growth.millis > 0 ? Double(growth.counts.messages) * 1_000 / Double(growth.millis) : 0
+    }
+
+    /// A counter by Apache's names; nil when nothing was counted under them.
+    func data(name: String, key: String, nowMillis: Int64) -> BrokerStatsData? {
+        guard let kind = StatisticsName(rawValue: name), let subject = kind.subject(key: key) else { return nil }
+        guard let history = state.withLockedValue({ $0.table.history(of: subject) }) else { return nil }
+        func span(_ span: CounterHistory.Span) -> BrokerStatsData.Span {
+            let growth = history.growth(over: span, nowMillis: nowMillis)
+            let sum = kind.isBytes ? growth.counts.bytes : growth.counts.messages
+            return BrokerStatsData.Span(
+                sum: sum, perSecond: growth.millis > 0 ? Double(sum) * 1_000 / Double(growth.millis) : 0,
+                perEvent: growth.counts.calls > 0 ? Double(sum) / Double(growth.counts.calls) : 0)
+        }
+        return BrokerStatsData(minute: span(.minute), hour: span(.hour), day: span(.day))
+    }
+}
+
+/// The names of counters that VIEW_BROKER_STATS_DATA takes, with their keys.
+enum StatisticsName: String {
+    case topicPutCount = "TOPIC_PUT_NUMS"
+    case topicPutBytes = "TOPIC_PUT_SIZE"
+    case groupGetCount = "GROUP_GET_NUMS"
+    case groupGetBytes = "GROUP_GET_SIZE"
+    case groupAckCount = "GROUP_ACK_NUMS"
+    case sendBackCount = "SNDBCK_PUT_NUMS"
+    case brokerPutCount = "BROKER_PUT_NUMS"
+    case brokerGetCount = "BROKER_GET_NUMS"
+
+    var isBytes: Bool { self == .topicPutBytes || self == .groupGetBytes }
+
+    /// The counter of a key: a topic, `topic@group`, or the cluster, which is that of this broker in any case.
+    func subject(key: String) -> StatisticsTable.Subject? {
+        switch self {
+        case .topicPutCount, .topicPutBytes: return .topicPut(key)
+        case .brokerPutCount: return .brokerPut
+        case .brokerGetCount: return .brokerGet
+        case .groupGetCount, .groupGetBytes, .groupAckCount, .sendBackCount:
+            guard let separator = key.lastIndex(of: "@") else { return nil }
+            let (topic, group) = (String(key[..<separator]), String(key[key.index(after: separator)...]))
+            switch self {
+            case .groupAckCount: return .groupAck(topic: topic, group: group)
+            case .sendBackCount: return .sendBack(topic: topic, group: group)
+            default: return .groupGet(topic: topic, group: group)
             }
         }
     }
