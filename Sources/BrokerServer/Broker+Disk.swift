@@ -20,6 +20,14 @@ package struct SystemClock: StoreClock {
     }
 
     package var localHour: Int { Self.hourHere(nowMillis) }
+
+    /// The number of a local day, counted from 1970.
+    package static func localDay(ofMillis millis: Int64) -> Int64 {
+        var seconds = time_t(millis / 1_000)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        return (millis / 1_000 + Int64(parts.tm_gmtoff)) / 86_400
+    }
 }
 
 extension Broker {
@@ -33,9 +41,11 @@ extension Broker {
         let store = MessageStore(
             configuration: configuration.store, fileSystem: LinuxFileSystem(), clock: clock)
         let storage = try RegistryDirectory(path: configuration.storePath + "/config")
+        let file = try configuration.filePath.map { path throws(BrokerError) in try ConfigurationFileTarget(path: path)
+        }
         return try Broker(
-            configuration: configuration, store: store, storage: storage, nowMillis: { clock.nowMillis },
-            logger: logger)
+            configuration: configuration, store: store, storage: storage, configurationFile: file,
+            nowMillis: { clock.nowMillis }, logger: logger)
     }
 }
 

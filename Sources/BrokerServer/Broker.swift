@@ -13,6 +13,8 @@ import Synchronization
 package final class Broker: Sendable {
     /// The configuration it was made with.
     package let configuration: BrokerConfiguration
+    /// The settings that change at run time.
+    package let live: LiveConfiguration
     /// The message store.
     package let store: MessageStore
     /// The topics.
@@ -34,7 +36,7 @@ package final class Broker: Sendable {
     /// When the broker was made.
     package let bootMillis: Int64
     /// Counts of sends and deliveries.
-    package let statistics = BrokerStatistics()
+    package let statistics: BrokerStatistics
 
     let worker: SerialWorker
     let logger: Logger
@@ -47,19 +49,27 @@ package final class Broker: Sendable {
     /// Loads the `config` directory.
     package init(
         configuration: BrokerConfiguration, store: MessageStore, storage: any RegistryStorage,
-        nowMillis: @escaping @Sendable () -> Int64, logger: Logger
+        configurationFile: ConfigurationFileTarget? = nil, nowMillis: @escaping @Sendable () -> Int64, logger: Logger
     ) throws(BrokerError) {
         self.configuration = configuration
         self.store = store
+        let live = LiveConfiguration(configuration, file: configurationFile, nowMillis: nowMillis)
+        self.live = live
+        let statistics = BrokerStatistics(nowMillis: nowMillis())
+        self.statistics = statistics
         self.nowMillis = nowMillis
         self.logger = logger
         bootMillis = nowMillis()
         worker = SerialWorker(name: "registry")
         topics = try TopicRegistry(
-            settings: configuration.topics, storage: storage, worker: worker, nowMillis: nowMillis, logger: logger)
+            settings: configuration.topics, storage: storage, worker: worker, nowMillis: nowMillis, logger: logger,
+            autoCreateTopicEnable: { live.autoCreateTopicEnable })
         groups = try GroupRegistry(
-            settings: configuration.groups, storage: storage, worker: worker, nowMillis: nowMillis, logger: logger)
-        clients = ClientRegistry(configuration: configuration, groups: groups, nowMillis: nowMillis)
+            settings: configuration.groups, storage: storage, worker: worker, nowMillis: nowMillis, logger: logger,
+            creates: { isSystem in live.autoCreateSubscriptionGroup || (isSystem && live.enableCreateSysGroup) })
+        clients = ClientRegistry(
+            configuration: configuration, groups: groups, nowMillis: nowMillis,
+            isNotifying: { live.notifyConsumerIDsChangedEnable })
         guard let host = SocketHost(ipAddress: configuration.brokerIP1, port: Int32(configuration.listenPort)) else {
             throw BrokerError(
                 .address, "brokerIP1 must be an IP address, as message ids carry it; \(configuration.brokerIP1) is not")
@@ -72,7 +82,8 @@ package final class Broker: Sendable {
         delivery = DeliveryService(
             configuration: DeliveryConfiguration(configuration),
             dependencies: DeliveryService.Dependencies(
-                store: BrokerDeliveryStore(store: store, storeHost: host, nowMillis: nowMillis),
+                store: BrokerDeliveryStore(
+                    store: store, storeHost: host, statistics: statistics, nowMillis: nowMillis),
                 topic: { topics.topic($0) },
                 group: { groups.groupOrCreate($0) },
                 createTopic: { topic, completion in
@@ -80,8 +91,8 @@ package final class Broker: Sendable {
                         if case .success = created { completion(true) } else { completion(false) }
                     }
                 },
-                isReadable: { [permission = configuration.permission] in permission.contains(.read) },
-                files: storage, offsets: offsets, nowMillis: nowMillis),
+                isReadable: { live.permission.contains(.read) }, files: storage, offsets: offsets,
+                nowMillis: nowMillis, statistics: statistics),
             logger: logger)
         delay = DelayService(
             settings: configuration.delay, store: store, logFileBytes: configuration.store.commitLogFileBytes,
@@ -105,8 +116,9 @@ package final class Broker: Sendable {
 
     /// Opens the store, recovers delivery and starts the background threads. Nothing may be served before.
     package func open() throws(BrokerError) {
-        let (delivery, delay) = (delivery, delay)
+        let (delivery, delay, statistics, nowMillis) = (delivery, delay, statistics, nowMillis)
         store.setDispatchObserver { messages in
+            statistics.countDispatched(messages, nowMillis: nowMillis())
             delay.messagesArrived(messages)
             delivery.messagesArrived(
                 messages.map { ArrivedMessage(topic: $0.topic, queueID: $0.queueId, tagsCode: $0.tagsCode) })
@@ -160,7 +172,7 @@ package final class Broker: Sendable {
         _ name: String, completion: @escaping @Sendable (Result<Void, ServiceError>) -> Void
     ) {
         var names = [name]
-        if configuration.clearRetryTopicWhenDeleteTopic {
+        if live.clearRetryTopicWhenDeleteTopic {
             for group in delivery.offsets.groups(topic: name) {
                 names.append(NameRules.popRetryTopicV1(topic: name, group: group))
                 names.append(NameRules.popRetryTopicV2(topic: name, group: group))
@@ -176,6 +188,7 @@ package final class Broker: Sendable {
         topics.delete(name) { [self] deleted in
             if case .failure(let error) = deleted { return completion(.failure(error)) }
             delivery.topicDeleted(name)
+            statistics.forget(topic: name)
             do throws(StoreError) {
                 try store.deleteTopic(name)
             } catch {
@@ -186,7 +199,7 @@ package final class Broker: Sendable {
     }
 
     /// Messages handed to consumers since the start.
-    package var deliveredCount: Int64 { delivery.handedOut.load(ordering: .relaxed) }
+    package var deliveredCount: Int64 { statistics.delivered }
 
     /// When the message at an offset was stored; 0 when there is none.
     package func storeTimestampMillis(topic: String, queueID: Int32, offset: Int64) -> Int64 {

@@ -363,7 +363,46 @@ package final class MessageStore: Sendable {
         }
     }
     /// Used part of the log's partition in percent.
-    package var diskUsedPercent: Int? { (try? files.space(at: configuration.logDirectory))?.usedPercent }
+    package var diskUsedPercent: Int? { logSpace?.usedPercent }
+    /// Room on the log's partition; nil when the system does not tell.
+    package var logSpace: DiskSpace? { try? files.space(at: configuration.logDirectory) }
+    /// Appended bytes that are not on the disk yet.
+    package var flushBehindBytes: Int64 { log.state.withLock { max(0, $0.writeOffset - $0.flushedOffset) } }
+    /// When the oldest message in the log was stored, milliseconds since 1970; nil for an empty log.
+    package var earliestStoreMillis: Int64? {
+        let start = segments.minOffset
+        return segments.segment(at: start)?.storeTimestamp(at: start)
+    }
+
+    /// What the consume queue holds from an offset on, at most `count` entries.
+    package func queueEntries(topic: String, queueId: Int32, from: Int64, count: Int) -> [RecordSlot] {
+        guard let queue = queues.find(topic: topic, queueId: queueId) else { return [] }
+        let bounds = queue.bounds
+        let end = min(bounds.max, from.addingReportingOverflow(Int64(max(0, count))).partialValue)
+        guard from >= bounds.min, from < end else { return [] }
+        return (from..<end).compactMap { offset in
+            guard let unit = try? queue.read(at: offset), unit.isMessage else { return nil }
+            return RecordSlot(
+                queueOffset: offset, logOffset: unit.logOffset, size: unit.recordSize, tagsCode: unit.tagsCode,
+                range: 0..<0)
+        }
+    }
+
+    /// Topics that have queues.
+    package var queueTopics: Set<String> { queues.topicNames }
+
+    /// Takes entries out of the queues whose records went with their log file.
+    package func trimQueues() throws(StoreError) {
+        let start = segments.minOffset
+        for queue in queues.all { try queue.raiseMin(toLogOffset: start) }
+    }
+
+    /// Deletes log files older than the retention now, whatever the hour; false when the store is closed.
+    package func deleteExpired() throws(StoreError) -> Bool {
+        guard let housekeeper = life.withLockedValue({ $0.housekeeper }) else { return false }
+        try housekeeper.deleteExpired()
+        return true
+    }
 
     /// Removes the queues of a topic; its records stay in the log until they are old.
     ///

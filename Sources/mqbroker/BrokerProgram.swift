@@ -37,8 +37,9 @@ enum BrokerProgram {
 
     private static func run(_ options: BrokerOptions) async throws {
         let source = try options.configPath.map { try PropertiesFile.load(path: $0) } ?? ConfigurationSource()
-        let (configuration, report) = try BrokerConfiguration.read(
+        var (configuration, report) = try BrokerConfiguration.read(
             source, nameServers: options.nameServers, surroundings: .ofThisHost())
+        configuration.filePath = options.configPath
         if let listing = options.listing {
             for (key, value) in report.effective where listing == .all || BrokerOptions.importantKeys.contains(key) {
                 ProgramStart.printLine("\(key)=\(value)")

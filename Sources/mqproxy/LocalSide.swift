@@ -65,8 +65,9 @@ final class LocalSide: BrokerSide {
     ) throws -> BrokerConfiguration {
         let source =
             try configuration.brokerConfigurationPath.map { try PropertiesFile.load(path: $0) } ?? ConfigurationSource()
-        let (broker, report) = try BrokerConfiguration.read(
+        var (broker, report) = try BrokerConfiguration.read(
             source, nameServers: "127.0.0.1:\(nameServerPort)", surroundings: surroundings)
+        broker.filePath = configuration.brokerConfigurationPath
         for warning in report.warnings { logger.warning("\(warning)") }
         return broker
     }

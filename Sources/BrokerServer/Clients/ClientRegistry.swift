@@ -15,14 +15,17 @@ package final class ClientRegistry: Sendable {
     private let state: NIOLockedValueBox<State>
     private let groups: GroupRegistry
     private let nowMillis: @Sendable () -> Int64
-    private let isNotifying: Bool
+    private let isNotifying: @Sendable () -> Bool
 
-    init(configuration: BrokerConfiguration, groups: GroupRegistry, nowMillis: @escaping @Sendable () -> Int64) {
+    init(
+        configuration: BrokerConfiguration, groups: GroupRegistry, nowMillis: @escaping @Sendable () -> Int64,
+        isNotifying: @escaping @Sendable () -> Bool = { true }
+    ) {
         var limits = ClientTable.Limits()
         limits.expiryMillis = configuration.clientExpiryMillis
         limits.subscriptionExpiryMillis = configuration.subscriptionExpiryMillis
         state = NIOLockedValueBox(State(table: ClientTable(limits: limits)))
-        isNotifying = configuration.notifyConsumerIDsChangedEnable
+        self.isNotifying = isNotifying
         self.groups = groups
         self.nowMillis = nowMillis
     }
@@ -99,9 +102,31 @@ package final class ClientRegistry: Sendable {
         state.withLockedValue { question($0.table) }
     }
 
+    /// The connection of a client in a consumer group; nil when it is not there.
+    func connection(
+        group: String, clientID: String
+    ) -> (connection: RemotingServerConnection, client: ClientIdentity)? {
+        state.withLockedValue { state in
+            for (id, member) in state.table.consumers[group]?.members ?? [:] where member.identity.clientID == clientID
+            {
+                if let connection = state.connections[id] { return (connection, member.identity) }
+            }
+            return nil
+        }
+    }
+
+    /// The connections of a consumer group, in the order of the clients' ids.
+    func connections(group: String) -> [(connection: RemotingServerConnection, client: ClientIdentity)] {
+        state.withLockedValue { state in
+            (state.table.consumers[group]?.members ?? [:])
+                .compactMap { id, member in state.connections[id].map { ($0, member.identity) } }
+                .sorted { $0.1.clientID < $1.1.clientID }
+        }
+    }
+
     /// NOTIFY_CONSUMER_IDS_CHANGED to every member of the changed groups.
     private func announce(_ effect: ClientTable.Effect) {
-        guard isNotifying else { return }
+        guard isNotifying() else { return }
         for group in effect.changedGroups {
             guard groups.group(group)?.notifyConsumerIdsChangedEnable ?? true else { continue }
             let targets = state.withLockedValue { state -> [RemotingServerConnection] in

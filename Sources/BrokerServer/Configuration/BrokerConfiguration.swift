@@ -90,6 +90,8 @@ package struct BrokerConfiguration: Sendable {
     package var store = StoreConfiguration()
     /// Every key with its effective value, one a line.
     package var listing = ""
+    /// The file it was read from, where changes at run time are kept; nil when there is none.
+    package var filePath: String?
 
     /// The defaults.
     package init() {}

@@ -227,7 +227,7 @@ package final class NameServerRegistrar: @unchecked Sendable {
 
     private func encode(_ topics: [String: TopicConfig], _ version: DataVersion) -> ByteBuffer {
         var table = TopicConfigTable(dataVersion: version, topics: topics, mappings: mappings)
-        var allowed = broker.configuration.permission
+        var allowed = broker.live.permission
         if isReadOnly { allowed.remove(.write) }
         if !allowed.isSuperset(of: .readWrite) {
             table.topics = topics.mapValues { topic in

@@ -58,6 +58,8 @@ package final class GroupRegistry: Sendable {
     }
 
     private let settings: Settings
+    /// Whether a group may appear by itself; told whether it is a system group.
+    private let creates: @Sendable (Bool) -> Bool
     private let file: RegistryFile
     private let worker: SerialWorker
     private let nowMillis: @Sendable () -> Int64
@@ -67,9 +69,12 @@ package final class GroupRegistry: Sendable {
     /// Loads `subscriptionGroup.json` and adds the system groups that are missing.
     package init(
         settings: Settings, storage: any RegistryStorage, worker: SerialWorker,
-        nowMillis: @escaping @Sendable () -> Int64, logger: Logger
+        nowMillis: @escaping @Sendable () -> Int64, logger: Logger,
+        creates: (@Sendable (_ isSystemGroup: Bool) -> Bool)? = nil
     ) throws(BrokerError) {
         self.settings = settings
+        self.creates =
+            creates ?? { settings.autoCreateSubscriptionGroup || ($0 && settings.enableCreateSysGroup) }
         self.worker = worker
         self.nowMillis = nowMillis
         self.logger = logger
@@ -94,9 +99,7 @@ package final class GroupRegistry: Sendable {
     /// The group of that name, created with defaults where that is allowed and the name is valid; else nil.
     package func groupOrCreate(_ name: String) -> SubscriptionGroupConfig? {
         if let group = group(name) { return group }
-        let isAllowed =
-            settings.autoCreateSubscriptionGroup || (NameRules.isSystemGroup(name) && settings.enableCreateSysGroup)
-        guard isAllowed, (try? NameRules.checkGroup(name)) != nil else { return nil }
+        guard creates(NameRules.isSystemGroup(name)), (try? NameRules.checkGroup(name)) != nil else { return nil }
         let now = nowMillis()
         let (group, mustSchedule) = state.withLockedValue { state -> (SubscriptionGroupConfig?, Bool) in
             if let group = state.snapshot.groups[name] { return (group, false) }
@@ -134,27 +137,52 @@ package final class GroupRegistry: Sendable {
                         message: "retryQueueNums \(group.retryQueueCount) is not between 0 and "
                             + "\(Self.retryQueueCountMax)")))
         }
-        change(completion) { groups in
+        change(completion) { snapshot in
             // A request cannot name what this version does not know.
             var group = group
-            if let existing = groups[group.name] { group.unknownMembers = existing.unknownMembers }
-            let isChanged = groups[group.name] != group
-            groups[group.name] = group
+            if let existing = snapshot.groups[group.name] { group.unknownMembers = existing.unknownMembers }
+            let isChanged = snapshot.groups[group.name] != group
+            snapshot.groups[group.name] = group
             return isChanged
+        }
+    }
+
+    /// Apache's bit for what a group may not read.
+    private static let forbiddenToRead: Int64 = 1 << 2
+
+    /// Whether a group may not read a topic.
+    package func isReadForbidden(group: String, topic: String) -> Bool {
+        let bits = state.withLockedValue { $0.snapshot.forbidden[group]?.members?[topic]?.int64 } ?? 0
+        return bits & Self.forbiddenToRead != 0
+    }
+
+    /// Allows or forbids a group to read a topic; nil leaves it as it is.
+    package func setReadable(
+        _ isReadable: Bool?, group: String, topic: String, completion: @escaping Completion
+    ) {
+        guard let isReadable else { return completion(.success(())) }
+        change(completion) { snapshot in
+            var topics = snapshot.forbidden[group]?.members ?? JSONObject()
+            let before = topics[topic]?.int64 ?? 0
+            let after = isReadable ? before & ~Self.forbiddenToRead : before | Self.forbiddenToRead
+            guard before != after else { return false }
+            topics[topic] = after == 0 ? nil : .integer(after)
+            snapshot.forbidden[group] = topics.isEmpty ? nil : .object(topics)
+            return true
         }
     }
 
     /// Removes a group; an unknown name is success.
     package func delete(_ name: String, completion: @escaping Completion) {
-        change(completion) { $0.removeValue(forKey: name) != nil }
+        change(completion) { $0.groups.removeValue(forKey: name) != nil }
     }
 
     private func change(
-        _ completion: @escaping Completion, _ body: (inout [String: SubscriptionGroupConfig]) -> Bool
+        _ completion: @escaping Completion, _ body: (inout Snapshot) -> Bool
     ) {
         let now = nowMillis()
         let mustSchedule = state.withLockedValue { state in
-            if body(&state.snapshot.groups) {
+            if body(&state.snapshot) {
                 state.snapshot.dataVersion.advance(
                     nowMillis: now, stateVersion: state.snapshot.dataVersion.stateVersion)
             }

@@ -71,6 +71,7 @@ package final class TopicRegistry: Sendable {
         case createIfAbsent(TopicConfig)
         case put(TopicConfig)
         case delete(String)
+        case announceAll
     }
 
     private struct Pending {
@@ -80,6 +81,7 @@ package final class TopicRegistry: Sendable {
 
     /// The settings given at creation.
     package let settings: Settings
+    private let autoCreateTopicEnable: @Sendable () -> Bool
     private let file: RegistryFile
     private let worker: SerialWorker
     private let nowMillis: @Sendable () -> Int64
@@ -94,9 +96,11 @@ package final class TopicRegistry: Sendable {
     /// Loads `topics.json` and adds the system topics that are missing (in memory; the next change writes them).
     package init(
         settings: Settings, storage: any RegistryStorage, worker: SerialWorker,
-        nowMillis: @escaping @Sendable () -> Int64, logger: Logger
+        nowMillis: @escaping @Sendable () -> Int64, logger: Logger,
+        autoCreateTopicEnable: (@Sendable () -> Bool)? = nil
     ) throws(BrokerError) {
         self.settings = settings
+        self.autoCreateTopicEnable = autoCreateTopicEnable ?? { settings.autoCreateTopicEnable }
         self.worker = worker
         self.nowMillis = nowMillis
         self.logger = logger
@@ -151,6 +155,11 @@ package final class TopicRegistry: Sendable {
         submit(.delete(name), completion)
     }
 
+    /// Gives the table a new version and announces all of it, after what the broker allows has changed.
+    package func announceAll(completion: @escaping Completion) {
+        submit(.announceAll, completion)
+    }
+
     // MARK: Changes
 
     private func submit(_ mutation: Mutation, _ completion: @escaping Completion) {
@@ -195,6 +204,7 @@ package final class TopicRegistry: Sendable {
             case .removed(let name):
                 updated[name] = nil
                 deleted.append(name)
+            case .all: updated = next.topics
             case .none: break
             }
             answers.append((completion, outcome.answer))
@@ -227,6 +237,7 @@ package final class TopicRegistry: Sendable {
         case none
         case put(TopicConfig)
         case removed(String)
+        case all
     }
 
     private func apply(
@@ -234,6 +245,7 @@ package final class TopicRegistry: Sendable {
     ) -> (change: TableChange, answer: Result<TopicConfig, ServiceError>) {
         let wanted: TopicConfig
         switch mutation {
+        case .announceAll: return (.all, .success(TopicConfig(name: "")))
         case .delete(let name):
             guard let removed = topics.removeValue(forKey: name) else {
                 return (.none, .success(TopicConfig(name: name)))
@@ -241,6 +253,8 @@ package final class TopicRegistry: Sendable {
             return (.removed(name), .success(removed))
         case .createOnSend(let request):
             if let existing = topics[request.topic] { return (.none, .success(existing)) }
+            var settings = settings
+            settings.autoCreateTopicEnable = autoCreateTopicEnable()
             switch Self.derive(request, from: topics[request.defaultTopic], settings) {
             case .success(let topic): wanted = topic
             case .failure(let error): return (.none, .failure(error))

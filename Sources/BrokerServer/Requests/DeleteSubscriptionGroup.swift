@@ -9,6 +9,7 @@ extension RequestRouter {
         broker.groups.delete(header.groupName) { [broker] deleted in
             switch deleted {
             case .success:
+                broker.statistics.forget(group: header.groupName)
                 if header.cleanOffset == true { broker.delivery.groupDeleted(header.groupName) }
                 connection.respond(to: request, code: .success)
             case .failure(let error): connection.respond(to: request, error: error)

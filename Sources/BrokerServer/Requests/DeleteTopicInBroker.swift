@@ -9,7 +9,7 @@ extension RequestRouter {
         guard name.utf8.contains(where: { $0 > 0x20 }) else {
             throw ServiceError(code: .invalidParameter, message: "The specified topic is blank.")
         }
-        if broker.configuration.validateSystemTopicWhenUpdateTopic, broker.topics.isSystemTopic(name) {
+        if broker.live.validateSystemTopicWhenUpdateTopic, broker.topics.isSystemTopic(name) {
             throw ServiceError(code: .invalidParameter, message: "The topic[\(name)] is conflict with system topic.")
         }
         guard name.utf8.allSatisfy({ $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ".") && $0 > 0x20 }),

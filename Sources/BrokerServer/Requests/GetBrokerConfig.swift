@@ -1,13 +1,15 @@
+import MessageModel
 import NIOCore
 import RemotingCodec
 import RemotingTransport
 
 extension RequestRouter {
-    /// GET_BROKER_CONFIG (26): the effective values as property text.
+    /// GET_BROKER_CONFIG (26): the values in force as property text, and their version.
     func getBrokerConfig(_ request: RemotingCommand, from connection: RemotingServerConnection) {
-        let version = #"{"counter":0,"stateVersion":0,"timestamp":\#(broker.bootMillis)}"#
+        let listing = broker.live.listing
         connection.respond(
-            to: request, code: .success, header: GetBrokerConfigResponseHeader(version: version),
-            body: ByteBuffer(string: broker.configuration.listing))
+            to: request, code: .success,
+            header: GetBrokerConfigResponseHeader(version: listing.version.json.serializedText),
+            body: ByteBuffer(string: listing.text))
     }
 }

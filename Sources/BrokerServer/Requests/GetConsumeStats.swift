@@ -7,11 +7,8 @@ extension RequestRouter {
     func getConsumeStats(_ request: RemotingCommand, from connection: RemotingServerConnection) throws {
         let header = try request.header(GetConsumeStatsRequestHeader.self)
         try onWorker(request, connection) { [broker] in
-            var stats = ConsumeStats()
-            for name in broker.topics(of: header) {
-                guard let topic = broker.topics.topic(name) else { continue }
-                broker.addProgress(of: header.consumerGroup, on: topic, to: &stats)
-            }
+            let topics = broker.topics(of: header).compactMap { broker.topics.topic($0) }
+            let stats = broker.consumeStats(of: header.consumerGroup, on: topics)
             connection.respond(to: request, code: .success, body: stats.encode())
         }
     }
@@ -27,7 +24,22 @@ extension Broker {
         return Set(delivery.offsets.topics(group: group)).union(subscribed).sorted()
     }
 
-    fileprivate func addProgress(of group: String, on topic: TopicConfig, to stats: inout ConsumeStats) {
+    /// How far a group is in the queues of topics, and how many messages it gets in a second.
+    ///
+    /// For a group that pops, what was handed out and not acknowledged yet lies between the consumed and the pulled
+    /// offset.
+    func consumeStats(of group: String, on topics: [TopicConfig]) -> ConsumeStats {
+        var stats = ConsumeStats()
+        let now = nowMillis()
+        for topic in topics {
+            stats.consumeTps += statistics.perSecond(
+                .groupGet(topic: topic.name, group: group), nowMillis: now)
+            addProgress(of: group, on: topic, to: &stats)
+        }
+        return stats
+    }
+
+    private func addProgress(of group: String, on topic: TopicConfig, to stats: inout ConsumeStats) {
         let committed = delivery.offsets.offsets(group: group, topic: topic.name)
         for queueID in 0..<topic.queueCount {
             let end = max(0, store.maxOffset(topic: topic.name, queueId: queueID))

@@ -11,6 +11,7 @@ extension RequestRouter {
         }
         try onWorker(request, connection) { [broker] in
             var stats = TopicStats()
+            stats.putTps = broker.statistics.perSecond(.topicPut(name), nowMillis: broker.nowMillis())
             for queueID in 0..<topic.queueCount {
                 let first = max(0, broker.store.minOffset(topic: name, queueId: queueID))
                 let end = max(0, broker.store.maxOffset(topic: name, queueId: queueID))

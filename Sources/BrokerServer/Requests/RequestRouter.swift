@@ -109,8 +109,9 @@ package final class RequestRouter: RemotingService {
             if try routeOffsets(request, from: connection) { return }
             if try routeTopicsAndGroups(request, from: connection) { return }
             if try routeStatistics(request, from: connection) { return }
+            if try routeAdministration(request, from: connection) { return }
             connection.respond(
-                to: request, code: .requestCodeNotSupported, remark: " request type \(request.code) not supported")
+                to: request, code: .requestCodeNotSupported, remark: UnsupportedRequests.remark(code: request.code))
         }
     }
 

@@ -5,22 +5,26 @@ import RemotingTransport
 extension RequestRouter {
     /// UPDATE_AND_CREATE_TOPIC (17): answered when the topic is saved; name servers learn of it at once.
     func updateAndCreateTopic(_ request: RemotingCommand, from connection: RemotingServerConnection) throws {
-        let header = try request.header(CreateTopicRequestHeader.self)
-        try checkAdministratedTopic(header.topic)
-        let current = broker.topics.topic(header.topic)
-        let topic = TopicConfig(
-            name: header.topic, readQueueCount: try Self.queueCount(header.readQueueCount, "readQueueNums"),
-            writeQueueCount: try Self.queueCount(header.writeQueueCount, "writeQueueNums"),
-            permission: try Self.permission(header.permission),
-            filterType: TopicFilterType(rawValue: header.topicFilterType) ?? .singleTag,
-            sysFlag: header.topicSysFlag ?? 0, isOrdered: header.isOrdered,
-            attributes: try attributes(header.attributes ?? "", over: current?.attributes ?? [:]))
+        let topic = try checkedTopic(try request.header(CreateTopicRequestHeader.self))
         broker.topics.update(topic) { saved in
             switch saved {
             case .success: connection.respond(to: request, code: .success)
             case .failure(let error): connection.respond(to: request, error: error)
             }
         }
+    }
+
+    /// The topic that a request describes, its values checked.
+    func checkedTopic(_ header: CreateTopicRequestHeader) throws(ServiceError) -> TopicConfig {
+        try checkAdministratedTopic(header.topic)
+        let current = broker.topics.topic(header.topic)
+        return TopicConfig(
+            name: header.topic, readQueueCount: try Self.queueCount(header.readQueueCount, "readQueueNums"),
+            writeQueueCount: try Self.queueCount(header.writeQueueCount, "writeQueueNums"),
+            permission: try Self.permission(header.permission),
+            filterType: TopicFilterType(rawValue: header.topicFilterType) ?? .singleTag,
+            sysFlag: header.topicSysFlag ?? 0, isOrdered: header.isOrdered,
+            attributes: try attributes(header.attributes ?? "", over: current?.attributes ?? [:]))
     }
 
     /// Refuses names that are bad or belong to the system.
@@ -30,7 +34,7 @@ extension RequestRouter {
         } catch {
             throw ServiceError(code: .invalidParameter, message: error.message)
         }
-        if broker.configuration.validateSystemTopicWhenUpdateTopic, broker.topics.isSystemTopic(name) {
+        if broker.live.validateSystemTopicWhenUpdateTopic, broker.topics.isSystemTopic(name) {
             throw ServiceError(code: .invalidParameter, message: "The topic[\(name)] is conflict with system topic.")
         }
     }
@@ -72,7 +76,7 @@ extension RequestRouter {
             guard TopicMessageType(rawValue: type) != nil else {
                 throw ServiceError(code: .systemError, message: "value is not in set: \(type)")
             }
-            guard type != TopicMessageType.mixed.rawValue || broker.configuration.enableMixedMessageType else {
+            guard type != TopicMessageType.mixed.rawValue || broker.live.enableMixedMessageType else {
                 throw ServiceError(code: .invalidParameter, message: "MIXED message type is not supported.")
             }
         }

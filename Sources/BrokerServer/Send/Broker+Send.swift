@@ -27,9 +27,9 @@ extension Broker {
 
     /// The checks that need no topic, in Apache's order. A known topic has a good name.
     private func checkSend(_ request: SendRequest, isKnown: Bool) throws(ServiceError) {
-        if configuration.startAcceptSendMillis > 0, nowMillis() < configuration.startAcceptSendMillis {
-            throw ServiceError(
-                code: .systemError, message: "broker unable to service, until \(configuration.startAcceptSendMillis)")
+        let startMillis = live.startAcceptSendMillis
+        if startMillis > 0, nowMillis() < startMillis {
+            throw ServiceError(code: .systemError, message: "broker unable to service, until \(startMillis)")
         }
         if !isKnown {
             do {
@@ -60,7 +60,7 @@ extension Broker {
         _ request: SendRequest, to topic: TopicConfig, completion: @escaping @Sendable (SendOutcome) -> Void
     ) {
         do throws(ServiceError) {
-            if topic.isOrdered, !configuration.permission.contains(.write) {
+            if topic.isOrdered, !live.permission.contains(.write) {
                 throw ServiceError(
                     code: .noPermission, message: "the broker[\(configuration.brokerIP1)] sending message is forbidden")
             }
@@ -105,10 +105,12 @@ extension Broker {
         let queueID = request.queueID
         var message = message(request, flag: request.flag, body: request.body, properties: properties.text)
         if properties.isDelayed { message = try scheduled(message) }
+        let start = NIODeadline.now()
         store.append(message) { [self] outcome in
             switch outcome {
             case .stored(let receipt):
-                statistics.countStored(1, bytes: request.body.readableBytes)
+                statistics.countStored(
+                    1, bytes: request.body.readableBytes, nanos: (NIODeadline.now() - start).nanoseconds)
                 completion(
                     .stored(
                         SendReceipt(
@@ -196,10 +198,13 @@ extension Broker {
             request.properties.flatMap { $0.getSlice(at: $0.readerIndex + range.lowerBound, length: range.count) }
         }
         let queueID = request.queueID
+        let start = NIODeadline.now()
         store.appendBatch(messages) { [self] outcome in
             switch outcome {
             case .stored(let receipt):
-                statistics.countStored(Int(receipt.count), bytes: request.body.readableBytes)
+                statistics.countStored(
+                    Int(receipt.count), bytes: request.body.readableBytes,
+                    nanos: (NIODeadline.now() - start).nanoseconds)
                 completion(
                     .stored(
                         SendReceipt(

@@ -73,6 +73,9 @@ final class ConsumeQueueTable: Sendable {
         topics.withLockedValue { $0 = loaded }
     }
 
+    /// The topics that have queues.
+    var topicNames: Set<String> { topics.withLockedValue { Set($0.keys) } }
+
     /// Whether a topic of that name has a directory of its own; others would lead out of the root.
     static func isDirectoryName(_ name: String) -> Bool {
         !name.isEmpty && name != "." && name != ".." && name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 != 0 }

@@ -28,6 +28,8 @@ final class Housekeeper: Sendable {
     private let state: Guarded<State>
     // One checkpoint at a time: an older one must not replace a newer one.
     private let saving = NIOLock()
+    // The thread of this object and an administrator's request.
+    private let cleaning = NIOLock()
     private static let periodMillis: Int64 = 1_000
     private static let checkpointPeriodMillis: Int64 = 3_000
     private static let checkpointPauseMillisMax: Int64 = 60_000
@@ -229,7 +231,14 @@ final class Housekeeper: Sendable {
 
     // MARK: Retention
 
-    private func clean(nowMillis: Int64) throws(StoreError) {
+    /// Deletes what is older than the retention now, whatever the hour.
+    func deleteExpired() throws(StoreError) {
+        try clean(nowMillis: clock.nowMillis, isAsked: true)
+    }
+
+    private func clean(nowMillis: Int64, isAsked: Bool = false) throws(StoreError) {
+        cleaning.lock()
+        defer { cleaning.unlock() }
         queues.closeIdle(before: nowMillis - configuration.queueIdleMillis, nowMillis: nowMillis)
         index?.unmapIdle()
         let policy = RetentionPolicy(configuration)
@@ -238,7 +247,7 @@ final class Housekeeper: Sendable {
         while deleted < Self.deletedFilesMax, let oldest = log.segments.all.first {
             let decision = policy.decide(
                 end: oldest.end, modifiedMillis: log.segments.modifiedMillis(of: oldest),
-                isNewest: log.segments.all.count < 2, try situation(nowMillis: nowMillis))
+                isNewest: log.segments.all.count < 2, try situation(nowMillis: nowMillis, isAsked: isAsked))
             if decision == .keepUnread { tellOfUnread(oldest) }
             guard case .delete(let reason) = decision, try drop(oldest, reason) else { break }
             deleted += 1
@@ -251,11 +260,11 @@ final class Housekeeper: Sendable {
         try index?.removeFiles(before: start)
     }
 
-    private func situation(nowMillis: Int64) throws(StoreError) -> RetentionPolicy.Situation {
+    private func situation(nowMillis: Int64, isAsked: Bool) throws(StoreError) -> RetentionPolicy.Situation {
         let used = try usedPercent()
         let level = state.withLock { $0.level.after(usedPercent: used, configuration) }
         return RetentionPolicy.Situation(
-            level: level, isDeleteHour: configuration.isDeleteHour(clock.localHour), nowMillis: nowMillis,
+            level: level, isDeleteHour: isAsked || configuration.isDeleteHour(clock.localHour), nowMillis: nowMillis,
             logBytes: Int64(log.segments.all.count) * Int64(log.segments.fileBytes),
             dispatchedOffset: dispatcher.progress.withLock { $0.offset },
             unreadOffset: level >= .critical && !configuration.deletesUnread ? unreadOffset?() : nil)

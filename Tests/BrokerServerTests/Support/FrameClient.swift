@@ -1,3 +1,5 @@
+import Foundation
+import MessageModel
 import NIOCore
 import NIOPosix
 import RemotingCodec
@@ -15,12 +17,15 @@ final class FrameClient: Sendable {
         self.answers = answers
     }
 
-    static func connect(port: Int, group: any EventLoopGroup) async throws -> FrameClient {
+    /// Connects; `clientAnswers` are the bodies of success answers to what the broker asks of a client, by code.
+    static func connect(
+        port: Int, group: any EventLoopGroup, clientAnswers: [String: String] = [:]
+    ) async throws -> FrameClient {
         let (answers, sink) = AsyncStream.makeStream(of: RemotingCommand.self)
         let channel = try await ClientBootstrap(group: group)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(FrameReader(sink))
+                    try channel.pipeline.syncOperations.addHandler(FrameReader(sink, clientAnswers))
                 }
             }
             .connect(host: "127.0.0.1", port: port).get()
@@ -51,20 +56,34 @@ private final class FrameReader: ChannelInboundHandler {
     private let sink: AsyncStream<RemotingCommand>.Continuation
     private var decoder = RemotingFrameDecoder()
 
-    init(_ sink: AsyncStream<RemotingCommand>.Continuation) {
+    private let clientAnswers: [String: String]
+
+    init(_ sink: AsyncStream<RemotingCommand>.Continuation, _ clientAnswers: [String: String]) {
         self.sink = sink
+        self.clientAnswers = clientAnswers
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         decoder.append(unwrapInboundIn(data))
         do {
             while let command = try decoder.next() {
-                // What the broker tells by itself is not an answer.
-                if command.isResponse { sink.yield(command) }
+                if command.isResponse {
+                    sink.yield(command)
+                } else if let body = clientAnswers[String(command.code)] {
+                    try answer(command, body, context)
+                }
             }
         } catch {
             context.close(promise: nil)
         }
+    }
+
+    private func answer(_ request: RemotingCommand, _ body: String, _ context: ChannelHandlerContext) throws {
+        var output = ByteBuffer()
+        try RemotingFrameEncoder.encode(
+            .response(to: request.ticket, code: .success), header: EmptyHeader(), body: ByteBuffer(string: body),
+            into: &output)
+        context.writeAndFlush(NIOAny(output), promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
