@@ -9,9 +9,10 @@ extension RequestRouter {
         try onWorker(request, connection) { [broker] in
             var list = ConsumeStatsList(brokerAddress: broker.configuration.advertisedAddress, groups: [])
             let groups = broker.groups.snapshot.groups.values.filter { $0.consumeMessageOrderly == isOrdered }
+            let topics = broker.delivery.topicsByGroup
             for group in groups.sorted(by: { $0.name < $1.name }) {
                 var entry = ConsumeStatsList.Group(name: group.name, topics: [])
-                for name in broker.delivery.offsets.topics(group: group.name) {
+                for name in topics[group.name, default: []].sorted() {
                     guard let topic = broker.topics.topic(name) else { continue }
                     let stats = broker.consumeStats(of: group.name, on: [topic])
                     for offset in stats.offsets.values {

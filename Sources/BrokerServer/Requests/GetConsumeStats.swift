@@ -21,7 +21,7 @@ extension Broker {
         if let list = header.topicList, !list.isEmpty { return list.split(separator: ";").map(String.init) }
         let group = header.consumerGroup
         let subscribed = clients.ask { $0.consumers[group]?.subscriptions.keys.map { $0 } ?? [] }
-        return Set(delivery.offsets.topics(group: group)).union(subscribed).sorted()
+        return Set(delivery.topics(group: group)).union(subscribed).sorted()
     }
 
     /// How far a group is in the queues of topics, and how many messages it gets in a second.

@@ -6,7 +6,7 @@ extension RequestRouter {
     func queryTopicConsumeByWho(_ request: RemotingCommand, from connection: RemotingServerConnection) throws {
         let topic = try request.header(QueryTopicConsumeByWhoRequestHeader.self).topic
         let online = broker.clients.ask { $0.groups(subscribedTo: topic) }
-        let groups = Set(online).union(broker.delivery.offsets.groups(topic: topic)).sorted()
+        let groups = Set(online).union(broker.delivery.groups(topic: topic)).sorted()
         connection.respond(to: request, code: .success, body: GroupList(groups: groups).encode())
     }
 }

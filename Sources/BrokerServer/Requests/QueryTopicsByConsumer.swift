@@ -6,7 +6,7 @@ extension RequestRouter {
     func queryTopicsByConsumer(_ request: RemotingCommand, from connection: RemotingServerConnection) throws {
         let group = try request.header(QueryTopicsByConsumerRequestHeader.self).group
         let list = TopicList(
-            topics: broker.delivery.offsets.topics(group: group),
+            topics: broker.delivery.topics(group: group),
             brokerAddress: broker.configuration.advertisedAddress)
         connection.respond(to: request, code: .success, body: list.encode())
     }
