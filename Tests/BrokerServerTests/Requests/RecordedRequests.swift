@@ -72,14 +72,16 @@ enum RecordedExceptions {
         3_442: [0, 210], 3_446: [0], 3_447: [0],
     ]
 
+    /// Whether it sends a message whose kind is refused as long as it is not supported: timers and transactions.
+    static func mayBeRefused(_ request: RemotingCommand) -> Bool {
+        let properties = request.fields.optionalString("i") ?? request.fields.optionalString("properties") ?? ""
+        return properties.contains("TIMER_") || properties.contains("TRAN_MSG\u{1}true")
+    }
+
     /// Where we answer another code than release 5.1.4 on purpose; nil where there is no rule.
     static func code(_ recorded: RecordedRequest, _ request: RemotingCommand) -> Int32? {
-        let properties = request.fields.optionalString("i") ?? request.fields.optionalString("properties") ?? ""
         switch recorded.requestCode {
         case 10, 310:
-            // Timers and transactional messages are refused; the times of the former are over.
-            if properties.contains("TIMER_") { return nil }
-            if properties.contains("TRAN_MSG\u{1}true") { return 13 }
             // Signatures are not checked.
             if recorded.client.contains("AclClientRPCHook") { return 0 }
             return recorded.remark.contains("queueId") ? 29 : nil
