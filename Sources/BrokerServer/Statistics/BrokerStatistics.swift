@@ -56,11 +56,11 @@ package final class BrokerStatistics: Sendable {
 
     // MARK: Counting
 
-    /// Messages of one send were stored, so long after it came in.
-    func countStored(_ count: Int, bytes: Int, nanos: Int64) {
+    /// Messages of one send were stored, so long after it came in where that was measured.
+    func countStored(_ count: Int, bytes: Int, nanos: Int64? = nil) {
         storedCount.add(Int64(count), ordering: .relaxed)
         storedBytes.add(Int64(bytes), ordering: .relaxed)
-        putLatency.record(nanos: nanos)
+        if let nanos { putLatency.record(nanos: nanos) }
     }
 
     /// A send was refused.

@@ -18,7 +18,7 @@ extension Broker {
             return false
         }
         if request.reconsumeTimes > 0, found.isDelayed || NameRules.isRetryTopic(request.topic) { return false }
-        guard !configuration.rejectTransactionMessage else {
+        guard !live.rejectTransactionMessage else {
             throw ServiceError(
                 code: .noPermission,
                 message: "the broker[\(configuration.brokerIP1)] sending transaction message is forbidden")
