@@ -35,6 +35,7 @@ struct QueueReader {
                 for unit in units {
                     if result.records.count >= maxCount { return }
                     let here = first + Int64(taken)
+                    let unit = unit.isMessage && unit.hasExtensionAddress ? withTagsCode(unit) : unit
                     if unit.isMessage, matching?(unit.tagsCode) ?? true {
                         if buffer.writerIndex > start, buffer.writerIndex - start + Int(unit.recordSize) > maxBytes {
                             isFull = true
@@ -61,6 +62,20 @@ struct QueueReader {
                 offset == result.nextOffset ? .offsetFoundNull : removed ? .messageWasRemoving : .noMatchedMessage
         }
         result.nextOffset = offset
+    }
+
+    /// The unit with the tags code of its record, which Apache keeps elsewhere.
+    private func withTagsCode(_ unit: QueueUnit) -> QueueUnit {
+        var record = ByteBuffer()
+        guard let segment = segments.segment(at: unit.logOffset),
+            (try? segment.copyRecord(at: unit.logOffset, expectedSize: Int(unit.recordSize), into: &record)) == true
+        else { return unit }
+        return record.withUnsafeReadableBytes { bytes in
+            guard case .record(let header) = RecordHeader.read(bytes, checksBody: false) else { return unit }
+            var unit = unit
+            unit.tagsCode = TagsCode.of(properties: UnsafeRawBufferPointer(rebasing: bytes[header.properties]))
+            return unit
+        }
     }
 
     private enum Taking {

@@ -29,6 +29,9 @@ struct QueueUnit: Hashable {
 
     /// Written by a dispatch, not empty space of a fresh file.
     var isWritten: Bool { logOffset >= 0 && recordSize > 0 }
+    /// In place of the tags code stands the address of a unit in `consumequeue_ext`, which Apache writes when
+    /// `enableConsumeQueueExt` is set (`store.md` §5.2).
+    var hasExtensionAddress: Bool { tagsCode < Int64(Int32.min) }
     /// Points at a record.
     var isMessage: Bool { isWritten && recordSize != Int32.max }
 }

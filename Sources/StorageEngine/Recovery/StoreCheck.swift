@@ -108,7 +108,7 @@ package struct StoreCheck {
         }
         guard let unit = try queue.read(at: message.queueOffset), unit.logOffset == message.logOffset,
             unit.recordSize == message.size,
-            unit.tagsCode == message.tagsCode || message.topic == NameRules.scheduleTopic
+            unit.tagsCode == message.tagsCode || message.topic == NameRules.scheduleTopic || unit.hasExtensionAddress
         else {
             return report.differs(
                 "\(place): the queue does not point to the message at log offset \(message.logOffset)")
