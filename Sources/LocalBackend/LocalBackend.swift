@@ -10,7 +10,7 @@ import StorageEngine
 /// What the broker completes on other threads comes back to the loop of this backend.
 package final class LocalBackend: Backend {
     let broker: Broker
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     private let bornHost: SocketHost
 
     /// A backend of one loop.
@@ -22,7 +22,7 @@ package final class LocalBackend: Backend {
     }
 
     /// Runs `body` on the loop, at once when that is where we are.
-    private static func onLoop(_ eventLoop: any EventLoop, _ body: @escaping @Sendable () -> Void) {
+    static func onLoop(_ eventLoop: any EventLoop, _ body: @escaping @Sendable () -> Void) {
         if eventLoop.inEventLoop {
             body()
         } else {
@@ -53,12 +53,14 @@ package final class LocalBackend: Backend {
     private static func receipt(_ outcome: SendOutcome) -> Result<ProxyServer.SendReceipt, ProxyError> {
         switch outcome {
         case .stored(let receipt):
-            return .success(ProxyServer.SendReceipt(status: .ok, queueOffset: receipt.queueOffset))
+            return .success(
+                ProxyServer.SendReceipt(
+                    status: .ok, queueOffset: receipt.queueOffset, recallHandle: receipt.recallHandle ?? ""))
         case .refused(let error): return .failure(Self.error(error))
         }
     }
 
-    private static func error(_ error: ServiceError) -> ProxyError {
+    static func error(_ error: ServiceError) -> ProxyError {
         let status = StatusMapping.status(for: error.code, remark: error.message)
         return ProxyError(status.code, status.message)
     }

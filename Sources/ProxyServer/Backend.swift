@@ -24,6 +24,9 @@ package protocol Backend: OffsetBackend {
         _ request: ReceiptRequest, invisibleMillis: Int64,
         completion: @escaping (Result<String, ProxyError>) -> Void)
 
+    /// Takes a delayed message back; answers its id.
+    func recall(_ request: RecallRequest, completion: @escaping (Result<String, ProxyError>) -> Void)
+
     /// Moves a delivery to the group's dead-letter topic and ends it.
     func deadLetter(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void)
 }
@@ -278,4 +281,14 @@ package struct ReceiptRequest: Sendable {
 
     /// Name of the topic the message is stored in.
     package var storedTopic: String { handle.topicKind.storedTopic(topic: topic, group: group) }
+}
+
+/// A delayed message to take back.
+package struct RecallRequest: Sendable {
+    /// The topic that it is for.
+    package let topic: String
+    /// The broker that holds it.
+    package let broker: BrokerTarget
+    /// The handle that its send was answered with.
+    package let handleText: String
 }

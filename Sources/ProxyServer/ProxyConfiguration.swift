@@ -83,8 +83,8 @@ package struct MessageLimits: Sendable {
     package var propertyBytesMax = 16_384
     /// A message group is shorter than this.
     package var messageGroupBytesBound = 64
-    /// Longest delay.
-    package var delayMillisMax: Int64 = 86_400_000
+    /// Longest delay; as long as brokers of this package take, where Apache's default is a day.
+    package var delayMillisMax: Int64 = 40 * 86_400_000
     /// Longest wait before a transaction check.
     package var transactionRecoverySecondsMax: Int64 = 3_600
     /// Messages in one request at most.

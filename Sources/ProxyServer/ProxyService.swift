@@ -48,7 +48,7 @@ package final class ProxyService: GRPCService {
     /// Calls by their place in the method table.
     enum Method: Int, CaseIterable {
         case queryRoute, heartbeat, sendMessage, queryAssignment, receiveMessage, ackMessage, telemetry
-        case notifyClientTermination, changeInvisibleDuration
+        case notifyClientTermination, changeInvisibleDuration, recallMessage
         case forwardMessageToDeadLetterQueue, pullMessage, updateOffset, getOffset, queryOffset
 
         var path: String {
@@ -68,6 +68,7 @@ package final class ProxyService: GRPCService {
                 case .updateOffset: "UpdateOffset"
                 case .getOffset: "GetOffset"
                 case .queryOffset: "QueryOffset"
+                case .recallMessage: "RecallMessage"
                 }
             return "/apache.rocketmq.v2.MessagingService/\(name)"
         }
@@ -130,6 +131,7 @@ package final class ProxyService: GRPCService {
             case .receiveMessage: try receiveMessage(message, call)
             case .ackMessage: try ackMessage(message, call)
             case .changeInvisibleDuration: try changeInvisibleDuration(message, call)
+            case .recallMessage: try recallMessage(message, call)
             case .queryRoute: try queryRoute(message, call)
             case .queryAssignment: try queryAssignment(message, call)
             case .heartbeat: try heartbeat(message, call)

@@ -145,3 +145,25 @@ struct DelayLevelsTests {
         #expect(DelayLevels(parsing: String(repeating: "1s ", count: 65)) == nil)
     }
 }
+
+@Suite("Recall handles")
+struct RecallHandleTests {
+    @Test("the text is that of Java's encoder, and comes back", arguments: ["a", "ab", "abc", "abcd", "k\u{FF}?>"])
+    func text(key: String) throws {
+        let handle = RecallHandle(topic: "T", brokerName: "broker-a", deliverMillis: 1_795_364_387_001, messageID: key)
+        #expect(handle.text.utf8.count.isMultiple(of: 4))
+        #expect(RecallHandle(text: handle.text) == handle)
+        #expect(RecallHandle(text: String(handle.text.prefix { $0 != "=" })) == handle)
+        #expect(
+            RecallHandle(topic: "T", brokerName: "b", deliverMillis: 5, messageID: "k").text == "djEgVCBiIDUgaw==")
+    }
+
+    @Test(
+        "anything else is none",
+        arguments: [
+            "", "=", "====", "a", "djEgVCBiIDUg", "djIgVCBiIDUgaw==", "djEgVCBiIHggaw==", "d jE", "djEgVCBiIDUgaw====",
+        ])
+    func bad(text: String) {
+        #expect(RecallHandle(text: text) == nil)
+    }
+}

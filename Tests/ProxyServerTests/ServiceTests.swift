@@ -62,6 +62,9 @@ private final class RecordingBackend: Backend {
     func queueOffset(
         _ queue: QueueReference, at place: QueuePlace, completion: @escaping (Result<Int64, ProxyError>) -> Void
     ) { completion(.success(7)) }
+    func recall(_ request: RecallRequest, completion: @escaping (Result<String, ProxyError>) -> Void) {
+        completion(.success("id"))
+    }
 }
 
 /// The service behind a connection without a socket; topic and group are known already.

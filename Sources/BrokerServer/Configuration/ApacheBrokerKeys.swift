@@ -71,7 +71,7 @@ enum ApacheBrokerKeys {
         pullBatchMaxMessageCount pullMessageThreadPoolNums pullThreadPoolQueueCapacity
         putMessageFutureThreadPoolNums putMessageTimeout putMsgIndexHightWater putThreadPoolQueueCapacity
         queryMessageThreadPoolNums queryThreadPoolQueueCapacity readUnCommitted realTimeNotifyConsumerChange
-        realTimePersistRocksDBConfig recallMessageEnable recheckReputOffsetFromCq recoverConcurrently
+        realTimePersistRocksDBConfig recheckReputOffsetFromCq recoverConcurrently
         recoverThreadPoolNums redeleteHangedFileInterval rejectPullConsumerEnable replicasPerDiskPartition
         replyThreadPoolQueueCapacity reviveAckWaitMs reviveInterval reviveMaxSlow reviveScanTime
         rmqAddressServerDomain rmqAddressServerSubGroup rocketmqHome sampleCountThreshold sampleSteps

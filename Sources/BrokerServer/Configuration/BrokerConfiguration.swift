@@ -143,7 +143,9 @@ extension BrokerConfiguration {
         try configuration.readTopicsAndGroups(&reader)
         try configuration.readClients(&reader)
         try configuration.readStore(&reader, surroundings)
-        configuration.delay = try DelaySettings(&reader, takesTimers: configuration.topics.timerWheelEnable)
+        configuration.delay = try DelaySettings(
+            &reader, takesTimers: configuration.topics.timerWheelEnable,
+            retentionHours: configuration.store.retentionHours)
         configuration.store.delayLevels = configuration.delay.levels
         try configuration.readTransactions(&reader)
         try refuseUnsupported(&reader)

@@ -6,24 +6,25 @@ import StorageEngine
 extension Broker {
     /// The form in which a message is stored that asks for later delivery with DELAY or a TIMER property: in the queue of
     /// its level or in the timer topic, with the topic and queue that it is for among its properties. A message that asks
-    /// for nothing, or for a time that has passed, comes back as it is.
+    /// for nothing, or for a time that has passed, comes back as it is. With a time it can be taken back by the handle.
     ///
     /// `properties` of the message are in the stored form, without separator at the end.
-    func scheduled(_ message: StoreMessage) throws(ServiceError) -> StoreMessage {
+    func scheduled(
+        _ message: StoreMessage
+    ) throws(ServiceError) -> (message: StoreMessage, recallHandle: String?) {
         let plan = message.properties.withUnsafeReadableBytes {
             DelayPlan(properties: $0, nowMillis: nowMillis(), rules: configuration.delay.rules)
         }
         switch plan {
-        case .none: return message
+        case .none: return (message, nil)
         case .level(let level):
             var waiting = message
             waiting.topic = NameRules.scheduleTopic
             waiting.queueId = level - 1
             waiting.properties = Self.waitingProperties(
                 message, removing: Self.timerNames, adding: [(PropertyName.delayLevel, String(level))])
-            return waiting
-        case .timer:
-            throw ServiceError(code: .messageIllegal, message: "timer messages are not supported yet by this broker")
+            return (waiting, nil)
+        case .timer(let outMillis): return try timed(message, outMillis: outMillis)
         case .refused(.timersAreOff):
             throw ServiceError(
                 code: .systemError, message: "accurate timer message is not enabled, timerWheelEnable is false")
@@ -34,6 +35,32 @@ extension Broker {
                     + "\(configuration.delay.timerDelayMillisMax)ms; or if set del msg, the delay time should be bigger "
                     + "than the current time")
         }
+    }
+
+    private func timed(
+        _ message: StoreMessage, outMillis: Int64
+    ) throws(ServiceError) -> (message: StoreMessage, recallHandle: String?) {
+        guard delay.timerCount < configuration.delay.timersMax else {
+            throw ServiceError(
+                code: .systemError,
+                message: "timer message is under flow control, max num limit is \(configuration.delay.timersMax)")
+        }
+        var waiting = message
+        waiting.topic = NameRules.timerTopic
+        waiting.queueId = 0
+        waiting.properties = Self.waitingProperties(
+            message, removing: [], adding: [(PropertyName.timerOutMillis, String(outMillis))])
+        guard !NameRules.isRetryTopic(message.topic),
+            let key = message.properties.withUnsafeReadableBytes({ bytes in
+                PropertyText.find("UNIQ_KEY", in: bytes).map {
+                    String(decoding: UnsafeRawBufferPointer(rebasing: bytes[$0]), as: UTF8.self)
+                }
+            })
+        else { return (waiting, nil) }
+        // Plus 1, so that rounding down gives the same slot again.
+        let handle = RecallHandle(
+            topic: message.topic, brokerName: configuration.brokerName, deliverMillis: outMillis + 1, messageID: key)
+        return (waiting, handle.text)
     }
 
     private static let timerNames: [StaticString] = ["DELAY", "TIMER_DELIVER_MS", "TIMER_DELAY_SEC", "TIMER_DELAY_MS"]

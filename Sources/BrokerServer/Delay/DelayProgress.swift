@@ -1,15 +1,18 @@
+import DeliveryEngine
 import MessageModel
 
-/// How far the queues of the delay levels are delivered, as kept in Apache's `delayOffset.json`.
+/// How far delayed messages are delivered, as kept in Apache's `delayOffset.json` and, for timers, in fields of our own
+/// there, which Apache drops.
 struct DelayProgress: Sendable, Equatable {
     /// The file.
     static let fileName = "delayOffset.json"
 
     /// The next message of each level.
     var offsets: [Int32: Int64] = [:]
-    /// Copies of messages that are not counted as delivered lie behind this offset of the commit log. Our own addition;
-    /// Apache drops it.
+    /// Copies of messages that are not counted as delivered lie behind this offset of the commit log.
     var logOffset: Int64?
+    /// How far the timer topic is delivered; nil when another program wrote the file.
+    var timers: TimerIndex.Progress?
     /// Changes with every save.
     var dataVersion = DataVersion()
 
@@ -19,10 +22,16 @@ struct DelayProgress: Sendable, Equatable {
         for (level, offset) in offsets.sorted(by: { $0.key < $1.key }) {
             table.append(.integer(Int64(level)), .integer(offset))
         }
-        guard let logOffset else { return ["dataVersion": dataVersion.json, "offsetTable": .object(table)] }
+        guard let logOffset, let timers else {
+            return ["dataVersion": dataVersion.json, "offsetTable": .object(table)]
+        }
         return [
             "dataVersion": dataVersion.json, "deliveredFromLogOffset": .integer(logOffset),
             "offsetTable": .object(table),
+            "timers": [
+                "deliveredThroughMillis": .integer(timers.deliveredThroughMillis),
+                "floorOffset": .integer(timers.floorOffset), "queueOffset": .integer(timers.queueOffset),
+            ],
         ]
     }
 
@@ -35,6 +44,13 @@ struct DelayProgress: Sendable, Equatable {
         if let version = fields.value("dataVersion") { dataVersion = try DataVersion(json: version) }
         let offset = try fields.int64("deliveredFromLogOffset", default: -1)
         if offset >= 0 { logOffset = offset }
+        if let value = fields.value("timers") {
+            let timers = try JSONFields(value, of: "\(Self.fileName): timers")
+            self.timers = TimerIndex.Progress(
+                queueOffset: try timers.int64("queueOffset", default: 0),
+                deliveredThroughMillis: try timers.int64("deliveredThroughMillis", default: 0),
+                floorOffset: try timers.int64("floorOffset", default: 0))
+        }
         for member in try fields.object("offsetTable") ?? JSONObject() {
             guard let level = member.key.int64.flatMap({ Int32(exactly: $0) }), let offset = member.value.int64 else {
                 throw ModelError(.invalidField, "\(Self.fileName): bad level or offset")

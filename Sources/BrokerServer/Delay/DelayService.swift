@@ -6,20 +6,31 @@ import NIOCore
 import RemotingCodec
 import ServerSupport
 import StorageEngine
+import Synchronization
 
 /// Delivers delayed messages: one thread that copies each into its topic when it is due.
 ///
-/// What waits lies in the commit log, in the queues of the schedule topic. What is delivered is known by an offset for
-/// each level, saved about once a second, and only after the copies are on the disk: a power failure may deliver twice but
-/// never loses. After a crash the copies behind the saved point are found in the log, and nothing is delivered twice that
-/// the log still holds.
+/// What waits lies in the commit log, in the queues of the schedule topic and of the timer topic. What is delivered is known
+/// by an offset for each level, and by an offset and a time for the timers. This progress is saved about once a second, and
+/// only after the copies are on the disk: a power failure may deliver twice but never loses. After a crash the copies behind
+/// the saved point are found in the log, and nothing is delivered twice that the log still holds.
+///
+/// Times are those of the wall clock. A clock that is set back delays timers by as much, and levels not at all; one that is
+/// set forward makes due what lies between, as the messages themselves say when they are due.
 ///
 /// ``recover()`` once the store is open, ``start()``, ``stop()`` before the store closes and ``saveAtEnd()`` after.
 /// Without `start` the owner drives ``pass()``, as tests do.
 package final class DelayService: Sendable {
     struct State {
         var levels: [DelayLevelQueue] = []
+        var timers = TimerIndex(from: TimerIndex.Progress())
+        /// Something came into the timer topic, or was not read yet.
+        var mustReadTimers = true
+        var nextSweepMillis: Int64 = 0
         var copies = DeliveredCopies()
+        /// Until when copies may have been written before a crash, and how far the timer topic must be read to know all
+        /// that was due by then; nil once that is dealt with.
+        var catchUp: (untilMillis: Int64, timersEnd: Int64)?
         var progress = DelayProgress()
         var isDirty = false
         /// Taken when nothing was under way; saved once the log is durable up to its offset.
@@ -41,6 +52,8 @@ package final class DelayService: Sendable {
     private let saver: SerialWorker
     private let logFileBytes: Int64
     private let thread = PausingThread(name: "delay")
+    private let pendingTimers = Atomic<Int>(0)
+    private let files: any RegistryStorage
 
     /// How long the thread pauses at most while something waits, so that a clock that is set forward is noticed.
     private static let pauseMillisMax: Int64 = 1_000
@@ -61,6 +74,7 @@ package final class DelayService: Sendable {
         self.saver = saver
         self.nowMillis = nowMillis
         self.logger = logger
+        self.files = files
         file = RegistryFile(DelayProgress.fileName, in: files, logger: logger)
     }
 
@@ -80,11 +94,20 @@ package final class DelayService: Sendable {
             levels.append(queue)
         }
         let copies = progress.logOffset.map { deliveredCopies(from: $0) } ?? DeliveredCopies()
+        let timers = timerStart(progress)
         state.withLockedValue { state in
             state.levels = levels
+            state.timers = TimerIndex(from: timers)
             state.progress = progress
             state.copies = copies
+            if !copies.isEmpty {
+                state.catchUp = (
+                    nowMillis(), store.maxOffset(topic: NameRules.timerTopic, queueId: 0)
+                )
+            }
         }
+        // From here on copies can be told apart, also when nothing else is saved before a crash.
+        if progress.logOffset == nil || progress.timers == nil { saveAtEnd() }
     }
 
     /// The delivered copies in the log from an offset on.
@@ -119,18 +142,27 @@ package final class DelayService: Sendable {
         thread.stop()
     }
 
-    /// Saves the progress after the store was closed in good order.
+    /// Saves the progress as it is while nothing is under way: after the store was closed in good order.
     func saveAtEnd() {
+        guard state.withLockedValue({ $0.catchUp == nil }) else { return }
         save(state.withLockedValue { $0.takeProgress(logOffset: store.maxLogOffset, nowMillis: nowMillis()) })
     }
 
     /// Tells of messages that became readable.
     func messagesArrived(_ messages: [DispatchedMessage]) {
         var levels: Set<Int32> = []
-        for message in messages where message.topic == NameRules.scheduleTopic { levels.insert(message.queueId + 1) }
-        guard !levels.isEmpty else { return }
+        var hasTimers = false
+        for message in messages {
+            if message.topic == NameRules.scheduleTopic {
+                levels.insert(message.queueId + 1)
+            } else if message.topic == NameRules.timerTopic {
+                hasTimers = true
+            }
+        }
+        guard hasTimers || !levels.isEmpty else { return }
         let mustWake = state.withLockedValue { state in
             state.arrivedLevels.formUnion(levels)
+            if hasTimers { state.mustReadTimers = true }
             let isPausing = state.pausesUntilMillis != .min
             state.pausesUntilMillis = .min
             return isPausing
@@ -151,17 +183,57 @@ package final class DelayService: Sendable {
         }
         let now = nowMillis()
         for index in 0..<Int(settings.levels.levelMax) { deliverLevel(index, nowMillis: now) }
+        passTimers(nowMillis: now)
         saveWhenDue(nowMillis: now)
         return pause()
+    }
+
+    private func passTimers(nowMillis now: Int64) {
+        let (mustRead, mustSweep) = state.withLockedValue { state in
+            defer { state.mustReadTimers = false }
+            return (state.mustReadTimers, now >= state.nextSweepMillis)
+        }
+        if mustRead, indexTimers() { state.withLockedValue { $0.mustReadTimers = true } }
+        _ = deliverTimers(nowMillis: now)
+        if mustSweep, !sweepTimers(nowMillis: now) {
+            state.withLockedValue { $0.nextSweepMillis = now + Self.saveIntervalMillis }
+        }
+        pendingTimers.store(state.withLockedValue { $0.timers.count }, ordering: .relaxed)
+    }
+
+    /// Messages that wait for a time.
+    package var timerCount: Int { pendingTimers.load(ordering: .relaxed) }
+
+    /// Where Apache's broker left the timer topic, by its file `timercheck`: the time until which slots are delivered, and
+    /// the messages that are in its wheel (store.md 12.6).
+    private func apacheProgress() -> TimerIndex.Progress? {
+        guard let bytes = try? files.read(Self.apacheCheckpoint), bytes.count >= 24 else { return nil }
+        func long(_ index: Int) -> Int64 { bytes[index..<index + 8].reduce(0) { $0 << 8 | Int64($1) } }
+        return TimerIndex.Progress(queueOffset: max(0, long(16)), deliveredThroughMillis: max(0, long(0)))
+    }
+
+    /// A file of Apache's that is read where ours says nothing.
+    static let apacheCheckpoint = "timercheck"
+
+    /// Where to go on in the timer topic.
+    private func timerStart(_ progress: DelayProgress) -> TimerIndex.Progress {
+        let end = store.maxOffset(topic: NameRules.timerTopic, queueId: 0)
+        var start = progress.timers ?? apacheProgress() ?? TimerIndex.Progress()
+        // As with the levels: offsets that a power failure took will be given to others.
+        start.queueOffset = min(start.queueOffset, end)
+        start.floorOffset = max(min(start.floorOffset, end), store.minOffset(topic: NameRules.timerTopic, queueId: 0))
+        return start
     }
 
     private func pause() -> Int64? {
         let now = nowMillis()
         return state.withLockedValue { state -> Int64? in
             guard !state.isStopped else { return nil }
-            guard state.arrivedLevels.isEmpty else { return 0 }
+            guard state.arrivedLevels.isEmpty, !state.mustReadTimers else { return 0 }
             var until = state.levels.compactMap { $0.readAtMillis(nowMillis: now) }.min()
-            if state.isDirty { until = min(until ?? .max, max(state.nextSaveMillis, now + Self.retryMillis)) }
+            if let due = state.timers.dueMillis { until = min(until ?? .max, due) }
+            if state.timers.floorOffset < state.timers.readOffset { until = min(until ?? .max, state.nextSweepMillis) }
+            if state.mustSave { until = min(until ?? .max, max(state.nextSaveMillis, now + Self.retryMillis)) }
             guard let until else {
                 state.pausesUntilMillis = .max
                 return nil
@@ -178,13 +250,11 @@ package final class DelayService: Sendable {
     private func saveWhenDue(nowMillis now: Int64) {
         let (logEnd, flushed) = (store.maxLogOffset, store.flushedLogOffset)
         let ready = state.withLockedValue { state -> DelayProgress? in
-            guard state.isDirty, now >= state.nextSaveMillis else { return nil }
+            state.endCatchUp(nowMillis: now)
+            guard state.mustSave, state.catchUp == nil, now >= state.nextSaveMillis else { return nil }
             if state.candidate == nil { state.candidate = state.takeProgress(logOffset: logEnd, nowMillis: now) }
-            state.isDirty = true
             guard let candidate = state.candidate, candidate.logOffset ?? 0 <= flushed else { return nil }
             state.candidate = nil
-            // What was delivered since the candidate was taken makes it dirty again.
-            state.isDirty = state.progressOffsets != candidate.offsets
             state.nextSaveMillis = now + Self.saveIntervalMillis
             return candidate
         }
@@ -203,6 +273,20 @@ package final class DelayService: Sendable {
 }
 
 extension DelayService.State {
+    /// Forgets the copies of before a crash when nothing that was due then is left to compare with them. Until then the old
+    /// progress stands: a newer one would not reach back to all copies.
+    mutating func endCatchUp(nowMillis: Int64) {
+        guard let catchUp, timers.readOffset >= catchUp.timersEnd,
+            timers.dueMillis.map({ $0 > catchUp.untilMillis }) ?? true,
+            levels.allSatisfy({ $0.readAtMillis(nowMillis: nowMillis).map { $0 > catchUp.untilMillis } ?? true })
+        else { return }
+        copies = DeliveredCopies()
+        self.catchUp = nil
+    }
+
+    /// Whether the file lacks something.
+    var mustSave: Bool { isDirty || candidate != nil }
+
     /// The position of each level that is not at its start.
     var progressOffsets: [Int32: Int64] {
         var offsets: [Int32: Int64] = [:]
@@ -216,6 +300,7 @@ extension DelayService.State {
     mutating func takeProgress(logOffset: Int64, nowMillis: Int64) -> DelayProgress {
         progress.offsets = progressOffsets
         progress.logOffset = logOffset
+        progress.timers = timers.progress(nowMillis: nowMillis)
         progress.dataVersion.advance(nowMillis: nowMillis, stateVersion: progress.dataVersion.stateVersion)
         isDirty = false
         return progress

@@ -10,6 +10,12 @@ package struct DelaySettings: Sendable {
     package var takesTimers = true
     /// `timerMaxDelaySec` in milliseconds. Apache's default is 3 days.
     package var timerDelayMillisMax: Int64 = 40 * 86_400_000
+    /// `recallMessageEnable`: whether messages with a time can be taken back. Apache's default is false.
+    package var isRecallEnabled = true
+    /// `maxPendingTimers`: messages with a time that may wait; each takes 40 bytes of memory.
+    package var timersMax = 4_000_000
+    /// Age at which a waiting message is written anew: before the files of the log are deleted for theirs.
+    package var timerRollMillis: Int64 = 2 * 86_400_000
 
     /// The defaults.
     package init() {}
@@ -20,7 +26,9 @@ package struct DelaySettings: Sendable {
     }
 
     /// Decodes the keys. `takesTimers` comes from the settings of topics, where `timerWheelEnable` also makes the topic.
-    init(_ reader: inout ConfigurationReader, takesTimers: Bool) throws(ConfigurationError) {
+    init(
+        _ reader: inout ConfigurationReader, takesTimers: Bool, retentionHours: Int
+    ) throws(ConfigurationError) {
         let text = try reader.string("messageDelayLevel", default: DelayLevels.apacheText)
         guard let levels = DelayLevels(parsing: text) else {
             throw reader.invalid(
@@ -32,5 +40,8 @@ package struct DelaySettings: Sendable {
         self.takesTimers = takesTimers
         timerDelayMillisMax =
             Int64(try reader.integer("timerMaxDelaySec", default: 40 * 86_400, in: 1...400 * 86_400)) * 1_000
+        isRecallEnabled = try reader.bool("recallMessageEnable", default: true)
+        timersMax = try reader.integer("maxPendingTimers", default: timersMax, in: 1...1_000_000_000)
+        timerRollMillis = min(timerRollMillis, Int64(retentionHours) * 3_600_000 / 3 * 2)
     }
 }

@@ -100,6 +100,7 @@ package final class RequestRouter: RemotingService {
         case .endTransaction: try endTransaction(request, from: connection)
         case .sendReplyMessageV2: try sendReplyMessage(request, names: .short, from: connection)
         case .sendReplyMessage: try sendReplyMessage(request, names: .long, from: connection)
+        case .recallMessage: try recallMessage(request, from: connection)
         case .ackMessage: ack.handle(request, from: connection)
         case .batchAckMessage: batchAck.handle(request, from: connection)
         case .changeMessageInvisibletime: changeInvisibleTime.handle(request, from: connection)

@@ -120,6 +120,7 @@ struct SendAnswer: RemotingHeader {
         writer.write("queueId", receipt.queueID)
         writer.write("queueOffset", receipt.queueOffset)
         writer.write("transactionId", receipt.uniqueKey)
+        writer.write("recallHandle", receipt.recallHandle)
         common.write(to: &writer)
     }
 }

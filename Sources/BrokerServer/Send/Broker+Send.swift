@@ -104,7 +104,9 @@ extension Broker {
         if properties.isHalf { return try storeHalf(request, properties.text, properties.uniqueKey, completion) }
         let queueID = request.queueID
         var message = message(request, flag: request.flag, body: request.body, properties: properties.text)
-        if properties.isDelayed { message = try scheduled(message) }
+        var recallHandle: String?
+        if properties.isDelayed { (message, recallHandle) = try scheduled(message) }
+        let handle = recallHandle
         let start = NIODeadline.now()
         store.append(message) { [self] outcome in
             switch outcome {
@@ -116,7 +118,7 @@ extension Broker {
                         SendReceipt(
                             queueID: queueID, queueOffset: receipt.queueOffset, logOffsets: .one(receipt.logOffset),
                             uniqueKey: properties.uniqueKey, storeHost: storeHost,
-                            storeTimestampMillis: receipt.storeTimestampMillis)))
+                            storeTimestampMillis: receipt.storeTimestampMillis, recallHandle: handle)))
             case .failed(let error):
                 statistics.countRefused()
                 completion(.refused(ResponseMapping.answer(to: error)))

@@ -56,6 +56,8 @@ package struct SendReceipt: Sendable {
     package var storeHost: SocketHost
     /// When it was stored.
     package var storeTimestampMillis: Int64
+    /// By which the message can be taken back while it waits; nil when it does not wait for a time.
+    package var recallHandle: String?
 
     /// One position, or those of a batch.
     package enum LogOffsets: Sendable {

@@ -19,6 +19,14 @@ package enum ResponseEncoder {
         }
     }
 
+    /// RecallMessageResponse.
+    package static func recallMessage(_ status: ProtoStatus, messageID: String, into buffer: inout ByteBuffer) {
+        buffer.writeProto(capacity: status.message.utf8.count + messageID.utf8.count + 96) { writer in
+            writer.status(1, status)
+            writer.text(2, messageID)
+        }
+    }
+
     /// SendMessageResponse.
     package static func sendMessage(
         _ status: ProtoStatus, entries: [SendResultEntry], into buffer: inout ByteBuffer

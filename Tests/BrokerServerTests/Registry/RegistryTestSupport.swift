@@ -16,6 +16,8 @@ final class MemoryRegistryStorage: RegistryStorage {
 
     func failWrites(_ fails: Bool = true) { isFailing.withLockedValue { $0 = fails } }
 
+    func remove(_ name: String) { files.withLockedValue { $0[name] = nil } }
+
     func content(_ name: String) -> [UInt8]? { files.withLockedValue { $0[name] } }
 
     func read(_ name: String) throws(BrokerError) -> [UInt8]? { content(name) }

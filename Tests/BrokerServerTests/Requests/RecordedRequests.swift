@@ -108,6 +108,8 @@ enum RecordedExceptions {
     private static let differingNames: [Int32: Set<String>] = [
         // A batch queue is not supported: such a batch is stored as messages.
         320: ["batchUniqId"],
+        // Release 5.1.4 could not take messages back.
+        310: ["recallHandle"],
         // Releases from 5.2 on tell the rate.
         202: ["topicPutTps"],
         // Of delay levels, which are named by number, and of the path of the log.

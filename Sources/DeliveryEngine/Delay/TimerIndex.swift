@@ -1,0 +1,206 @@
+/// Which timer messages wait, and which of them are due.
+///
+/// The messages lie in the queue of the timer topic, in the order in which they were sent; the index holds one small entry
+/// for each that waits, found by reading that queue. The owner reads, inserts, takes what is due, writes the copies, and
+/// puts back what could not be written. A message that waits for long is written anew at the end of the queue before the
+/// files of the log that hold it grow old; the newer one replaces it here.
+///
+/// What a start needs to know is ``progress``: of the messages before `queueOffset` those due until
+/// `deliveredThroughMillis` are delivered, and before `floorOffset` nothing waits.
+package struct TimerIndex: Sendable {
+    /// A waiting message, or the order to take one back.
+    package struct Entry: Sendable, Hashable, Comparable {
+        /// When it is due.
+        package var dueMillis: Int64
+        /// Its place in the queue of the timer topic.
+        package var queueOffset: Int64
+        /// Its place in the commit log.
+        package var logOffset: Int64
+        /// Bytes of its record.
+        package var size: Int32
+        /// Java's hash of the topic that it is for.
+        package var topicHash: Int32
+
+        /// All of it.
+        package init(dueMillis: Int64, queueOffset: Int64, logOffset: Int64, size: Int32, topicHash: Int32) {
+            self.dueMillis = dueMillis
+            self.queueOffset = queueOffset
+            self.logOffset = logOffset
+            self.size = size
+            self.topicHash = topicHash
+        }
+
+        /// By time, then by place.
+        package static func < (left: Entry, right: Entry) -> Bool {
+            left.dueMillis == right.dueMillis
+                ? left.queueOffset < right.queueOffset : left.dueMillis < right.dueMillis
+        }
+    }
+
+    /// Where a start goes on.
+    package struct Progress: Sendable, Hashable {
+        /// Messages from here on are not in the index yet.
+        package var queueOffset: Int64
+        /// Messages before `queueOffset` that were due until then are delivered.
+        package var deliveredThroughMillis: Int64
+        /// No message before waits.
+        package var floorOffset: Int64
+
+        /// A place to go on from; the defaults are the beginning.
+        package init(queueOffset: Int64 = 0, deliveredThroughMillis: Int64 = 0, floorOffset: Int64 = 0) {
+            self.queueOffset = queueOffset
+            self.deliveredThroughMillis = deliveredThroughMillis
+            self.floorOffset = floorOffset
+        }
+    }
+
+    private var heap = MinHeap<Entry>()
+    /// The progress that the last run left.
+    private let start: Progress
+    /// The next message to read.
+    package private(set) var readOffset: Int64
+    /// No message before waits.
+    package private(set) var floorOffset: Int64
+    /// Keys of messages that were taken back, by the slot that they wait in.
+    private var recalled: [Int64: Set<String>] = [:]
+    /// The newest place of messages that were written anew, by key and slot.
+    private var newestPlace: [String: Int64] = [:]
+    /// Nothing is taken before, after a failure.
+    private var retryMillis: Int64?
+
+    /// An index that has read nothing yet.
+    package init(from start: Progress) {
+        self.start = start
+        readOffset = start.floorOffset
+        floorOffset = start.floorOffset
+    }
+
+    /// Messages that wait.
+    package var count: Int { heap.count }
+
+    /// Where a start would go on now. The owner asks while nothing is being written.
+    package func progress(nowMillis: Int64) -> Progress {
+        guard readOffset >= start.queueOffset else { return start }
+        let waitingFrom = heap.top?.dueMillis ?? Int64.max
+        return Progress(
+            queueOffset: readOffset, deliveredThroughMillis: min(waitingFrom - 1, nowMillis), floorOffset: floorOffset)
+    }
+
+    /// When the owner has to take what is due; nil while nothing waits.
+    package var dueMillis: Int64? {
+        guard let first = heap.top else { return nil }
+        return max(first.dueMillis, retryMillis ?? .min)
+    }
+
+    /// Whether a message was delivered by an earlier run.
+    package func wasDelivered(queueOffset: Int64, dueMillis: Int64) -> Bool {
+        queueOffset < start.queueOffset && dueMillis <= start.deliveredThroughMillis
+    }
+
+    // MARK: Reading
+
+    /// A message of the queue. `rollCount` says how often it was written anew.
+    package mutating func insert(_ entry: Entry, key: String, rollCount: Int) {
+        readOffset = max(readOffset, entry.queueOffset + 1)
+        if rollCount > 0 { newestPlace[Self.place(key, entry.dueMillis)] = entry.queueOffset }
+        guard !wasDelivered(queueOffset: entry.queueOffset, dueMillis: entry.dueMillis) else { return }
+        heap.push(entry)
+    }
+
+    /// The order to take a message back, found in the queue. It waits like a message, so that a start finds it too.
+    package mutating func insertRecall(_ entry: Entry, of recalledKey: String, key: String, rollCount: Int) {
+        insert(entry, key: key, rollCount: rollCount)
+        guard !wasDelivered(queueOffset: entry.queueOffset, dueMillis: entry.dueMillis) else { return }
+        recalled[TimerTime.outMillis(dueMillis: entry.dueMillis), default: []].insert(recalledKey)
+    }
+
+    /// The queue was read up to here; what lay before is no timer message, or is gone.
+    package mutating func advance(to offset: Int64) {
+        readOffset = max(readOffset, offset)
+    }
+
+    /// Moves the positions into what the queue holds.
+    package mutating func correct(minOffset: Int64, maxOffset: Int64) {
+        readOffset = min(max(readOffset, minOffset), max(minOffset, maxOffset))
+        floorOffset = min(max(floorOffset, minOffset), readOffset)
+    }
+
+    // MARK: Delivering
+
+    /// Takes out what is due, in the order of the times.
+    package mutating func takeDue(nowMillis: Int64, countMax: Int) -> [Entry] {
+        if let retryMillis {
+            guard retryMillis <= nowMillis else { return [] }
+            self.retryMillis = nil
+        }
+        forgetRecalls()
+        var due: [Entry] = []
+        while due.count < countMax, let first = heap.top, first.dueMillis <= nowMillis {
+            heap.pop()
+            due.append(first)
+        }
+        return due
+    }
+
+    /// Puts back what could not be written; nothing is taken before `retryAtMillis`.
+    package mutating func putBack(_ entries: some Sequence<Entry>, retryAtMillis: Int64) {
+        for entry in entries { heap.push(entry) }
+        retryMillis = retryAtMillis
+    }
+
+    /// Whether a message that is due was taken back.
+    package func isRecalled(_ key: String, dueMillis: Int64) -> Bool {
+        recalled[TimerTime.outMillis(dueMillis: dueMillis)]?.contains(key) ?? false
+    }
+
+    /// Whether a message that is due was written anew behind its place.
+    package func isReplaced(_ entry: Entry, key: String) -> Bool {
+        newestPlace[Self.place(key, entry.dueMillis)].map { $0 > entry.queueOffset } ?? false
+    }
+
+    /// A message was delivered, or dropped for good.
+    package mutating func settled(_ entry: Entry, key: String) {
+        let place = Self.place(key, entry.dueMillis)
+        if newestPlace[place] == entry.queueOffset { newestPlace[place] = nil }
+    }
+
+    /// A slot is over when nothing waits in it any more; what was taken before is settled by now.
+    private mutating func forgetRecalls() {
+        guard !recalled.isEmpty else { return }
+        let first = heap.top.map { TimerTime.outMillis(dueMillis: $0.dueMillis) } ?? .max
+        recalled = recalled.filter { $0.key >= first }
+    }
+
+    // MARK: Writing anew
+
+    /// What to do with a message at the start of the queue that is old.
+    package enum OldVerdict: Sendable, Hashable {
+        /// It does not wait any more.
+        case pass
+        /// It has to be written anew.
+        case roll
+        /// It is due soon: wait until it is delivered.
+        case wait
+    }
+
+    /// What to do with the message at the floor.
+    package func verdict(onOld entry: Entry, key: String, nowMillis: Int64) -> OldVerdict {
+        guard entry.queueOffset < readOffset else { return .wait }
+        let waitingFrom = heap.top?.dueMillis ?? Int64.max
+        if entry.dueMillis < waitingFrom || isReplaced(entry, key: key) { return .pass }
+        return entry.dueMillis - nowMillis > Self.rollMarginMillis ? .roll : .wait
+    }
+
+    /// What is due within this is not written anew.
+    private static let rollMarginMillis: Int64 = 60_000
+
+    /// Nothing before an offset waits there any more.
+    package mutating func raiseFloor(to offset: Int64) { floorOffset = max(floorOffset, min(offset, readOffset)) }
+
+    private static func place(_ key: String, _ dueMillis: Int64) -> String {
+        "\(key)@\(TimerTime.outMillis(dueMillis: dueMillis))"
+    }
+
+    /// The key under which the order to take back a message stands.
+    package static func recallKey(_ key: String) -> String { "-\(key)" }
+}
