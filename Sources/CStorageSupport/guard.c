@@ -101,6 +101,22 @@ int64_t storage_next_data(int fd, int64_t offset) {
     return errno == ENXIO ? -1 : offset;
 }
 
+int64_t storage_next_hole(int fd, int64_t offset) {
+    off_t found = lseek(fd, offset, SEEK_HOLE);
+    return found >= 0 ? found : INT64_MAX;
+}
+
+void storage_set_read_ahead(int fd, int is_on) {
+    // Advice only: without it reads are slower, or bring more into the cache.
+    (void)posix_fadvise(fd, 0, 0, is_on ? POSIX_FADV_NORMAL : POSIX_FADV_RANDOM);
+}
+
+int storage_is_zero(const void *bytes, size_t count) {
+    const unsigned char *p = bytes;
+    // Each byte equals the next and the first is zero.
+    return count == 0 || (p[0] == 0 && memcmp(p, p + 1, count - 1) == 0);
+}
+
 int storage_synchronize_file_system(int fd) {
     return syncfs(fd) == 0 ? 0 : errno;
 }

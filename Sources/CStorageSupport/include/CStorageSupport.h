@@ -39,6 +39,15 @@ int storage_reserve_range(int fd, int64_t offset, int64_t count);
 /// The first offset at or behind `offset` that is not in a hole of the file; -1 when there is none.
 int64_t storage_next_data(int fd, int64_t offset);
 
+/// The first offset at or behind `offset` that is in a hole, the end of the file at the latest.
+int64_t storage_next_hole(int fd, int64_t offset);
+
+/// Whether reads bring in what lies behind them. Reads of a sparse file that do would make its holes look like data.
+void storage_set_read_ahead(int fd, int is_on);
+
+/// Whether all bytes are zero: 1 or 0.
+int storage_is_zero(const void *bytes, size_t count);
+
 /// Makes everything on the file system of `fd` durable; 0, or an errno, that of an earlier failed write too.
 int storage_synchronize_file_system(int fd);
 

@@ -49,10 +49,13 @@ final class LogSegment: Sendable {
         if last > first { try region.prepareForWriting(from: first, count: last - first) }
     }
 
-    /// The first place at or behind a log offset that may hold anything but zeros; nil when the rest is empty.
-    func nextData(from offset: Int64) -> Int64? {
-        file.nextData(from: Int(offset - base)).map { base + Int64($0) }
+    /// The next stretch at or behind a log offset that may hold anything but zeros; nil when the rest is empty.
+    func nextData(from offset: Int64) -> Range<Int64>? {
+        file.nextData(from: Int(offset - base)).map { base + Int64($0.lowerBound)..<base + Int64($0.upperBound) }
     }
+
+    /// Whether reads may bring in what lies behind them: off while the file is searched for its data.
+    func setReadAhead(_ isOn: Bool) { file.setReadAhead(isOn) }
 
     /// Reads bytes of the file from a log offset on, as many as there are and fit.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileSystemError) -> Int {

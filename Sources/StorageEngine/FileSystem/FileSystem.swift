@@ -1,3 +1,5 @@
+import CStorageSupport
+
 /// What went wrong in a file operation; `errorNumber` is the system's errno.
 package struct FileSystemError: Error, Sendable, CustomStringConvertible {
     /// The kinds the engine tells apart.
@@ -125,8 +127,10 @@ package protocol StoreFile: AnyObject, Sendable {
     func zero(from offset: Int, count: Int) throws(FileSystemError)
     /// Reserves the blocks of a range, so that a full disk shows here and not at a later store to a mapped page.
     func reserve(from offset: Int, count: Int) throws(FileSystemError)
-    /// The first offset at or behind another one where the file may hold anything but zeros; nil when there is none.
-    func nextData(from offset: Int) -> Int?
+    /// The next stretch at or behind an offset where the file may hold anything but zeros; nil when there is none.
+    func nextData(from offset: Int) -> Range<Int>?
+    /// Whether reads may bring in what lies behind them: off while a file is searched for its data.
+    func setReadAhead(_ isOn: Bool)
     /// Changes the length.
     func truncate(to size: Int) throws(FileSystemError)
     /// Returns when everything written before is on the disk. An error means it may never be.
@@ -170,21 +174,27 @@ extension StoreFile {
     package func reserve(from offset: Int, count: Int) throws(FileSystemError) {}
 
     /// Data everywhere.
-    package func nextData(from offset: Int) -> Int? {
+    package func nextData(from offset: Int) -> Range<Int>? {
         guard let size = try? size(), offset < size else { return nil }
-        return offset
+        return offset..<size
     }
+
+    /// Nothing to do where nothing is read ahead.
+    package func setReadAhead(_ isOn: Bool) {}
 
     /// Whether only zeros follow an offset.
     func isZero(from offset: Int) throws(FileSystemError) -> Bool {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
+        setReadAhead(false)
+        defer { setReadAhead(true) }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 8)
         defer { buffer.deallocate() }
         var at = offset
-        while let next = nextData(from: at) {
-            let count = try read(into: buffer, at: next)
+        while let data = nextData(from: at) {
+            let wanted = min(buffer.count, data.count)
+            let count = try read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: data.lowerBound)
             if count == 0 { return true }
-            if buffer[..<count].contains(where: { $0 != 0 }) { return false }
-            at = next + count
+            if storage_is_zero(buffer.baseAddress, count) == 0 { return false }
+            at = data.lowerBound + count
         }
         return true
     }

@@ -255,9 +255,15 @@ final class LinuxFile: StoreFile {
         }
     }
 
-    func nextData(from offset: Int) -> Int? {
+    func nextData(from offset: Int) -> Range<Int>? {
         let found = storage_next_data(descriptor, Int64(offset))
-        return found < 0 ? nil : Int(found)
+        guard found >= 0, let size = try? size(), found < Int64(size) else { return nil }
+        let end = min(storage_next_hole(descriptor, found), Int64(size))
+        return Int(found)..<Int(max(end, found + 1))
+    }
+
+    func setReadAhead(_ isOn: Bool) {
+        storage_set_read_ahead(descriptor, isOn ? 1 : 0)
     }
 
     func synchronize() throws(FileSystemError) {

@@ -23,17 +23,23 @@ struct RecordSearch {
     private func search(_ segment: LogSegment, from start: Int64) throws(StoreError) -> Int64? {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.chunkBytes, alignment: 8)
         defer { buffer.deallocate() }
+        segment.setReadAhead(false)
+        defer { segment.setReadAhead(true) }
         var offset = start
         // Holes are skipped: the rest of the newest file is one as a rule.
         while let data = segment.nextData(from: offset) {
-            let count = try StoreError.wrap { () throws(FileSystemError) in try segment.read(into: buffer, at: data) }
-            if count < RecordLayout.blankBytes { return nil }
+            // A length may lie in the last bytes before a stretch of data: zeros, but for the smallest.
+            let first = max(start, data.lowerBound - Int64(RecordLayout.blankBytes))
+            let wanted = Int(min(Int64(buffer.count), data.upperBound - first))
+            let count = try StoreError.wrap { () throws(FileSystemError) in
+                try segment.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: first)
+            }
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             for candidate in Self.candidates(in: bytes) {
-                if try isGood(data + Int64(candidate), in: segment) { return data + Int64(candidate) }
+                if try isGood(first + Int64(candidate), in: segment) { return first + Int64(candidate) }
             }
-            // The last bytes may hold the first half of a length and magic.
-            offset = data + Int64(count - RecordLayout.blankBytes + 1)
+            if first + Int64(count) <= offset { return nil }
+            offset = first + Int64(count)
         }
         return nil
     }
