@@ -27,11 +27,12 @@ package final class ClusterBackend: Backend {
         guard let address = request.queue.broker.masterAddress else {
             return completion(.failure(Self.noMaster(request.queue.broker)))
         }
+        let halfBroker = request.sysFlag.transactionKind == .prepared ? request.queue.broker.name : nil
         client.call(
             address, code: request.isBatch ? .sendBatchMessage : .sendMessageV2, timeoutMillis: timeoutMillis,
             fields: { Self.write(request, to: &$0) }, body: { $0.writeBytes(request.body) }
         ) { result in
-            completion(Self.receipt(result))
+            completion(Self.receipt(result, halfBroker: halfBroker))
         }
     }
 
@@ -53,7 +54,7 @@ package final class ClusterBackend: Backend {
     }
 
     private static func receipt(
-        _ result: Result<RemotingCommand, RemotingError>
+        _ result: Result<RemotingCommand, RemotingError>, halfBroker: String?
     ) -> Result<SendReceipt, ProxyError> {
         switch result {
         case .failure(let error): return .failure(BackendErrors.error(error))
@@ -65,8 +66,39 @@ package final class ClusterBackend: Backend {
                 return .success(
                     SendReceipt(
                         status: status, queueOffset: offset,
-                        recallHandle: answer.fields.optionalString("recallHandle") ?? ""))
+                        recallHandle: answer.fields.optionalString("recallHandle") ?? "",
+                        transactionID: halfBroker.map { transactionID(answer, $0, offset) }))
             default: return .failure(ProxyError(status.code, status.message))
+            }
+        }
+    }
+
+    /// The half message's log offset is in the broker's message id.
+    private static func transactionID(
+        _ answer: RemotingCommand, _ brokerName: String, _ queueOffset: Int64
+    ) -> TransactionID {
+        let id = answer.fields.optionalString("msgId").flatMap { try? OffsetMessageId(parsing: $0) }
+        return TransactionID(
+            brokerName: brokerName, queueOffset: queueOffset, logOffset: id?.logOffset ?? 0, isOfCheck: false)
+    }
+
+    // MARK: Transactions
+
+    /// END_TRANSACTION, with an answer: Apache's brokers give one too when they are asked for it.
+    package func endTransaction(_ request: EndTransactionRequest, completion: @escaping (ProxyError?) -> Void) {
+        guard let address = request.broker.masterAddress else { return completion(Self.noMaster(request.broker)) }
+        let flag: MessageSysFlag = request.isCommit ? .transactionCommit : .transactionRollback
+        let header = EndTransactionRequestHeader(
+            topic: request.topic, producerGroup: request.topic, tranStateTableOffset: request.id.queueOffset,
+            commitLogOffset: request.id.logOffset, commitOrRollback: flag.rawValue,
+            fromTransactionCheck: request.isAnswerToCheck, messageId: request.messageID,
+            transactionId: request.messageID)
+        client.call(address, code: .endTransaction, header: header, timeoutMillis: timeoutMillis) { result in
+            switch result {
+            case .failure(let error): completion(BackendErrors.error(error))
+            case .success(let answer) where answer.code == ResponseCode.success.rawValue: completion(nil)
+            case .success(let answer):
+                completion(EndTransactionRequest.error(ResponseCode(rawValue: answer.code), answer.remark))
             }
         }
     }

@@ -44,18 +44,29 @@ package final class LocalBackend: Backend {
         send.sysFlag = request.sysFlag
         send.properties = ByteBuffer(bytes: request.properties)
         send.isBatch = request.isBatch
+        let halfBroker = request.sysFlag.transactionKind == .prepared ? request.queue.broker.name : nil
         let bound = NIOLoopBound(completion, eventLoop: eventLoop)
         broker.send(send) { [eventLoop] outcome in
-            Self.onLoop(eventLoop) { bound.value(Self.receipt(outcome)) }
+            Self.onLoop(eventLoop) { bound.value(Self.receipt(outcome, halfBroker: halfBroker)) }
         }
     }
 
-    private static func receipt(_ outcome: SendOutcome) -> Result<ProxyServer.SendReceipt, ProxyError> {
+    private static func receipt(
+        _ outcome: SendOutcome, halfBroker: String?
+    ) -> Result<ProxyServer.SendReceipt, ProxyError> {
         switch outcome {
         case .stored(let receipt):
+            guard let halfBroker, case .one(let logOffset) = receipt.logOffsets else {
+                return .success(
+                    ProxyServer.SendReceipt(
+                        status: .ok, queueOffset: receipt.queueOffset, recallHandle: receipt.recallHandle ?? ""))
+            }
             return .success(
                 ProxyServer.SendReceipt(
-                    status: .ok, queueOffset: receipt.queueOffset, recallHandle: receipt.recallHandle ?? ""))
+                    status: .ok, queueOffset: receipt.queueOffset,
+                    transactionID: TransactionID(
+                        brokerName: halfBroker, queueOffset: receipt.queueOffset, logOffset: logOffset,
+                        isOfCheck: false)))
         case .refused(let error): return .failure(Self.error(error))
         }
     }
@@ -63,6 +74,24 @@ package final class LocalBackend: Backend {
     static func error(_ error: ServiceError) -> ProxyError {
         let status = StatusMapping.status(for: error.code, remark: error.message)
         return ProxyError(status.code, status.message)
+    }
+
+    // MARK: Transactions
+
+    /// Ends a transaction of the broker in this process.
+    package func endTransaction(_ request: EndTransactionRequest, completion: @escaping (ProxyError?) -> Void) {
+        let end = EndTransaction(
+            request.isCommit ? .commit : .rollback, producerGroup: request.topic, queueOffset: request.id.queueOffset,
+            logOffset: request.id.logOffset, isAnswerToCheck: request.isAnswerToCheck)
+        let bound = NIOLoopBound(completion, eventLoop: eventLoop)
+        broker.transactions.end(end) { [eventLoop] result in
+            Self.onLoop(eventLoop) {
+                switch result {
+                case .success: bound.value(nil)
+                case .failure(let error): bound.value(EndTransactionRequest.error(error.code, error.message))
+                }
+            }
+        }
     }
 
     // MARK: Receipts

@@ -27,6 +27,9 @@ package protocol Backend: OffsetBackend {
     /// Takes a delayed message back; answers its id.
     func recall(_ request: RecallRequest, completion: @escaping (Result<String, ProxyError>) -> Void)
 
+    /// Commits a transaction or rolls it back.
+    func endTransaction(_ request: EndTransactionRequest, completion: @escaping (ProxyError?) -> Void)
+
     /// Moves a delivery to the group's dead-letter topic and ends it.
     func deadLetter(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void)
 }
@@ -97,11 +100,16 @@ package struct SendReceipt: Sendable {
     package let queueOffset: Int64
     /// What RecallMessage has to bring; empty when the message cannot be recalled.
     package let recallHandle: String
+    /// What ends the transaction of a half message; nil for other messages.
+    package let transactionID: TransactionID?
 
     /// A receipt.
-    package init(status: ProtoStatus, queueOffset: Int64, recallHandle: String = "") {
+    package init(
+        status: ProtoStatus, queueOffset: Int64, recallHandle: String = "", transactionID: TransactionID? = nil
+    ) {
         self.status = status
         self.queueOffset = queueOffset
+        self.transactionID = transactionID
         self.recallHandle = recallHandle
     }
 }

@@ -15,6 +15,8 @@ package final class ProxyContext: Sendable {
     let advertised: AdvertisedEndpoint
     let logger: Logger
     let presence = ClientPresence()
+    /// Producers that brokers can ask about transactions.
+    package let producers = ProducerStreams()
 
     /// A context over a source of metadata.
     package init(
@@ -35,6 +37,17 @@ package final class ProxyContext: Sendable {
             port: configuration.isClientPortKept ? nil : Int32(configuration.grpcPort))
     }
 
+    /// The brokers that may hold transactions of a topic. Empty while its route is not known; then `whenKnown` is called on
+    /// the loop once it is.
+    package func transactionBrokers(
+        of topic: String, on eventLoop: any EventLoop, whenKnown: @escaping @Sendable () -> Void
+    ) -> [BrokerTarget] {
+        guard case .found(let snapshot) = topics.lookup(topic, on: eventLoop, whenKnown: whenKnown),
+            snapshot.takesAnyKind || snapshot.messageType.accepts(.transaction)
+        else { return [] }
+        return snapshot.brokers
+    }
+
     /// Forgets unused names; call it about once a second.
     package func sweep() {
         topics.sweep()
@@ -49,7 +62,7 @@ package final class ProxyService: GRPCService {
     enum Method: Int, CaseIterable {
         case queryRoute, heartbeat, sendMessage, queryAssignment, receiveMessage, ackMessage, telemetry
         case notifyClientTermination, changeInvisibleDuration, recallMessage
-        case forwardMessageToDeadLetterQueue, pullMessage, updateOffset, getOffset, queryOffset
+        case forwardMessageToDeadLetterQueue, pullMessage, updateOffset, getOffset, queryOffset, endTransaction
 
         var path: String {
             let name =
@@ -69,6 +82,7 @@ package final class ProxyService: GRPCService {
                 case .getOffset: "GetOffset"
                 case .queryOffset: "QueryOffset"
                 case .recallMessage: "RecallMessage"
+                case .endTransaction: "EndTransaction"
                 }
             return "/apache.rocketmq.v2.MessagingService/\(name)"
         }
@@ -132,6 +146,7 @@ package final class ProxyService: GRPCService {
             case .ackMessage: try ackMessage(message, call)
             case .changeInvisibleDuration: try changeInvisibleDuration(message, call)
             case .recallMessage: try recallMessage(message, call)
+            case .endTransaction: try endTransaction(message, call)
             case .queryRoute: try queryRoute(message, call)
             case .queryAssignment: try queryAssignment(message, call)
             case .heartbeat: try heartbeat(message, call)

@@ -13,11 +13,14 @@ final class ClusterSide: BrokerSide {
     private let configuration: ProxyConfiguration
     private let logger: Logger
     private let clients = NIOLockedValueBox<[RemotingClient]>([])
+    private let metadataClient: RemotingClient
+    private let heartbeats = NIOLockedValueBox<ProducerHeartbeats?>(nil)
 
     init(configuration: ProxyConfiguration, group: any EventLoopGroup, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
         let client = RemotingClient(eventLoop: group.next(), logger: logger)
+        metadataClient = client
         remotingMetadata = ClusterMetadata(
             client: client, nameServers: configuration.nameServers, clusterName: configuration.clusterName,
             timeoutMillis: configuration.brokerTimeoutMillis, clock: .system, logger: logger)
@@ -32,12 +35,19 @@ final class ClusterSide: BrokerSide {
         return ClusterBackend(client: client, timeoutMillis: configuration.brokerTimeoutMillis)
     }
 
+    func serveTransactions(_ context: ProxyContext) {
+        let started = ProducerHeartbeats(client: metadataClient, context: context, logger: logger)
+        heartbeats.withLockedValue { $0 = started }
+        started.start()
+    }
+
     func describe() -> [String] {
         let list = configuration.nameServers.map(\.description).joined(separator: ";")
         return ["name servers: \(list), cluster: \(configuration.clusterName)"]
     }
 
     func shutdown() async {
+        heartbeats.withLockedValue { $0 }?.stop()
         for client in clients.withLockedValue({ $0 }) { client.shutdown() }
     }
 }

@@ -76,6 +76,10 @@ final class LocalSide: BrokerSide {
         LocalBackend(broker: node.broker, eventLoop: eventLoop)
     }
 
+    func serveTransactions(_ context: ProxyContext) {
+        LocalBackend.passChecks(of: node.broker, to: context.producers)
+    }
+
     func describe() -> [String] {
         let configuration = node.broker.configuration
         return [

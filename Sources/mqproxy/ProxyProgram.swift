@@ -91,6 +91,8 @@ protocol BrokerSide: Sendable {
     var limits: MetadataLimits { get }
     /// The backend of one loop; called on that loop.
     func makeBackend(on eventLoop: any EventLoop) -> any Backend
+    /// Has brokers ask the producers of this proxy about their transactions, from now on.
+    func serveTransactions(_ context: ProxyContext)
     /// Lines for the operator.
     func describe() -> [String]
     /// Stops what was started; called after the proxy's own port is drained.

@@ -41,6 +41,10 @@ private final class RecordingBackend: Backend {
     func pop(_ request: PopRequest, completion: @escaping (Result<PopAnswer, ProxyError>) -> Void) {
         popCompletion = completion
     }
+    func endTransaction(_ request: EndTransactionRequest, completion: @escaping (ProxyError?) -> Void) {
+        completion(nil)
+    }
+
     func acknowledge(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) { completion(nil) }
     func changeInvisible(
         _ request: ReceiptRequest, invisibleMillis: Int64, completion: @escaping (Result<String, ProxyError>) -> Void

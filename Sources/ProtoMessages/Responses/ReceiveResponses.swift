@@ -76,18 +76,42 @@ extension ResponseEncoder {
         _ message: OutgoingMessage, _ properties: some OutgoingProperties,
         into buffer: inout ByteBuffer
     ) {
+        buffer.writeProto(capacity: capacity(message, properties)) { writer in
+            writeMessage(&writer, 2, message, properties)
+        }
+    }
+
+    /// TelemetryCommand {status OK, recover_orphaned_transaction_command = 5}: how did this transaction end?
+    package static func recoverOrphanedTransaction(
+        _ message: OutgoingMessage, _ properties: some OutgoingProperties, transactionID: String,
+        into buffer: inout ByteBuffer
+    ) {
+        let capacity = capacity(message, properties) + transactionID.utf8.count + messageOverheadBytes
+        buffer.writeProto(capacity: capacity) { writer in
+            writer.status(1, .ok)
+            writer.message(5, sizeHint: message.body.count + 512) { command in
+                writeMessage(&command, 1, message, properties)
+                command.text(2, transactionID)
+            }
+        }
+    }
+
+    private static func capacity(_ message: OutgoingMessage, _ properties: some OutgoingProperties) -> Int {
         let system =
             messageOverheadBytes + message.topic.count + message.messageID.count + message.bornHost.count
             + message.storeHost.count + (message.receiptHandle?.count ?? 0) + properties.encodedBytes
             + properties.entryCount * ProtoWriter.fieldOverheadBytes
-        let capacity = system + message.body.count + 2 * ProtoWriter.fieldOverheadBytes
-        buffer.writeProto(capacity: capacity) { writer in
-            writer.message(2, sizeHint: message.body.count + 320) { inner in
-                inner.message(1) { $0.bytes(2, message.topic) }
-                properties.writeUserProperties(&inner)
-                inner.message(3, sizeHint: 256) { writeSystem(&$0, message, properties) }
-                inner.bytes(4, message.body)
-            }
+        return system + message.body.count + 2 * ProtoWriter.fieldOverheadBytes
+    }
+
+    private static func writeMessage(
+        _ writer: inout ProtoWriter, _ field: Int, _ message: OutgoingMessage, _ properties: some OutgoingProperties
+    ) {
+        writer.message(field, sizeHint: message.body.count + 320) { inner in
+            inner.message(1) { $0.bytes(2, message.topic) }
+            properties.writeUserProperties(&inner)
+            inner.message(3, sizeHint: 256) { writeSystem(&$0, message, properties) }
+            inner.bytes(4, message.body)
         }
     }
 

@@ -23,6 +23,7 @@ extension ProxyService {
         let kind = try checkedKind(message, topic.snapshot)
         let queue = try chooseQueue(for: message, topic)
         let messageID = message.messageID.string
+        if kind == .transaction { noteProducer(of: topic.snapshot, call) }
         send(message, kind, topic, queue, call) { [self] result in
             let entry = entry(for: result, messageID, topic.snapshot)
             call.send { ResponseEncoder.sendMessage(entry.status, entries: [entry], into: &$0) }
@@ -143,10 +144,6 @@ extension ProxyService {
         _ message: MessageView, _ topic: TopicSnapshot
     ) throws(ProxyError) -> TopicMessageType {
         let kind = PropertyComposer.kind(of: message)
-        if kind == .transaction {
-            // A half message that nothing can commit would only look sent.
-            throw ProxyError(.notImplemented, "transactions are not served yet")
-        }
         if configuration.isMessageTypeChecked, !topic.takesAnyKind, !topic.messageType.accepts(kind) {
             throw ProxyError(
                 .messagePropertyConflictWithType,
@@ -178,12 +175,19 @@ extension ProxyService {
         switch result {
         case .success(let receipt):
             return SendResultEntry(
-                status: receipt.status, messageID: messageID, transactionID: messageID, offset: receipt.queueOffset,
+                status: receipt.status, messageID: messageID, transactionID: receipt.transactionID?.text ?? messageID,
+                offset: receipt.queueOffset,
                 recallHandle: receipt.recallHandle)
         case .failure(let error):
             metadata.refreshTopic(topic.name)
             return SendResultEntry(status: error.status, messageID: messageID)
         }
+    }
+
+    /// Clients may send to topics that they did not name in their settings.
+    private func noteProducer(of topic: TopicSnapshot, _ call: GRPCCall) {
+        guard let clientID = call.metadata("x-mq-client-id") else { return }
+        context.producers.note(clientID: clientID, topic: topic.name)
     }
 
     private func answer(_ call: GRPCCall, _ entries: [SendResultEntry]) {

@@ -10,6 +10,7 @@ extension ProxyService {
         do throws(ProxyError) {
             guard let answer = try answer(to: settings, message, call) else { return }
             call.send { ResponseEncoder.settings(settings, answer, into: &$0) }
+            if case .publishing(let topics) = settings.role { producerAppeared(topics, call) }
             if telemetryStarted(call), Self.mayMissFirstAnswer(call) { repeatAnswer(settings, answer, call) }
         } catch {
             // Clients learn what is wrong with their settings from the stream's own status.

@@ -1,0 +1,133 @@
+import Logging
+import MessageModel
+import NIOCore
+import ProxyServer
+import RemotingCodec
+import RemotingTransport
+
+/// Registers the proxy with brokers as a member of its producers' groups, so that brokers ask it about their
+/// transactions, and passes those questions on.
+///
+/// The group of a v5 producer is its topic. Every 20 seconds, and when topics come or go, each broker of a topic that may
+/// hold transactions gets a heartbeat, as from Apache's proxy.
+/// All mutable state is touched on the client's event loop only.
+package final class ProducerHeartbeats: @unchecked Sendable {
+    /// The name of Apache's proxy among producers.
+    private static let clientID = "rmq-proxy-producer-client"
+    private static let periodSeconds: Int64 = 20
+    /// Changes that come together make one round.
+    private static let settleMillis: Int64 = 50
+    private static let groupsPerBeat = 100
+
+    private let client: RemotingClient
+    private let context: ProxyContext
+    private let logger: Logger
+    private var rounds: RepeatedTask?
+    private var isRoundPlanned = false
+    /// Groups that each broker was told of, and the name of the broker.
+    private var announced: [HostPort: (name: String, groups: Set<String>)] = [:]
+
+    /// Heartbeats over a client that is used for nothing that needs `onServerRequest`.
+    package init(client: RemotingClient, context: ProxyContext, logger: Logger) {
+        self.client = client
+        self.context = context
+        self.logger = logger
+    }
+
+    /// Begins; any thread.
+    package func start() {
+        context.producers.setOnChange { [weak self] in self?.planRound() }
+        client.eventLoop.execute { [self] in
+            client.onServerRequest = { [weak self] request, peer in self?.handle(request, from: peer) }
+            rounds = client.eventLoop.scheduleRepeatedTask(
+                initialDelay: .seconds(Self.periodSeconds), delay: .seconds(Self.periodSeconds)
+            ) { [weak self] _ in self?.beat() }
+        }
+    }
+
+    /// Ends; any thread.
+    package func stop() {
+        client.eventLoop.execute { [self] in
+            rounds?.cancel()
+            rounds = nil
+        }
+    }
+
+    private func planRound() {
+        client.eventLoop.execute { [self] in
+            guard !isRoundPlanned else { return }
+            isRoundPlanned = true
+            client.eventLoop.scheduleTask(in: .milliseconds(Self.settleMillis)) { [self] in
+                isRoundPlanned = false
+                beat()
+            }
+        }
+    }
+
+    // MARK: Heartbeats
+
+    private func beat() {
+        var round: [HostPort: (name: String, groups: Set<String>)] = [:]
+        for topic in context.producers.topics {
+            let brokers = context.transactionBrokers(of: topic, on: client.eventLoop) { [weak self] in
+                self?.planRound()
+            }
+            for broker in brokers {
+                guard let address = broker.masterAddress else { continue }
+                round[address, default: (broker.name, [])].groups.insert(topic)
+            }
+        }
+        for (address, entry) in round { announce(entry.groups, to: address) }
+        for (address, entry) in announced {
+            for group in entry.groups.subtracting(round[address]?.groups ?? []) where !context.producers.knows(group) {
+                leave(group, at: address)
+            }
+        }
+        announced = round
+    }
+
+    private func announce(_ groups: Set<String>, to address: HostPort) {
+        let list = groups.sorted()
+        for start in stride(from: 0, to: list.count, by: Self.groupsPerBeat) {
+            let part = Array(list[start..<min(start + Self.groupsPerBeat, list.count)])
+            let body = HeartbeatData(clientId: Self.clientID, producerGroups: part, consumers: []).encode()
+            if let failure = client.sendOneway(address, code: .heartBeat, header: EmptyHeader(), body: body) {
+                logger.debug(
+                    "a broker was not told of producers",
+                    metadata: ["broker": "\(address)", "reason": "\(failure.message)"])
+            }
+        }
+    }
+
+    private func leave(_ group: String, at address: HostPort) {
+        client.sendOneway(
+            address, code: .unregisterClient,
+            header: UnregisterClientRequestHeader(clientId: Self.clientID, producerGroup: group))
+    }
+
+    // MARK: Questions
+
+    private func handle(_ request: RemotingCommand, from peer: RemotingPeer) {
+        guard request.requestCode == .checkTransactionState else {
+            return peer.respond(
+                to: request.ticket, code: .requestCodeNotSupported, remark: "the proxy does not serve this",
+                header: EmptyHeader())
+        }
+        do throws(RemotingCodecError) {
+            let header = try CheckTransactionStateRequestHeader(fields: request.fields)
+            let record = try MessageRecord(request.body)
+            guard let name = header.brokerName ?? announced[peer.address]?.name, let group = record.property("PGROUP")
+            else { return }
+            let orphan = OrphanedTransaction(
+                topic: group, record: request.body, brokerName: name, queueOffset: header.tranStateTableOffset,
+                logOffset: header.commitLogOffset)
+            if !context.producers.ask(orphan) {
+                logger.debug("no producer to ask about a transaction", metadata: ["topic": "\(group)"])
+            }
+        } catch {
+            logger.warning(
+                "a broker's question about a transaction cannot be read",
+                metadata: ["broker": "\(peer.address)", "reason": "\(error.message)"])
+        }
+    }
+}

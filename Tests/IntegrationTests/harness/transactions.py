@@ -1,0 +1,100 @@
+"""Transactions with plain gRPC calls, and an SDK producer that decides when it is asked."""
+
+import contextlib
+import queue
+import threading
+
+from rocketmq import Producer, TransactionChecker, TransactionResolution
+from rocketmq.grpc_protocol import definition_pb2 as d
+from rocketmq.grpc_protocol import service_pb2 as s
+
+from .raw import OK, RawClient, message, resource
+from .sdk import configuration
+
+COMMIT = d.TransactionResolution.COMMIT
+ROLLBACK = d.TransactionResolution.ROLLBACK
+
+
+def half(topic: str, body: bytes, **options) -> d.Message:
+    made = message(topic, body, **options)
+    made.system_properties.message_type = d.MessageType.TRANSACTION
+    return made
+
+
+def send_half(client: RawClient, topic: str, body: bytes, **options) -> s.SendResultEntry:
+    """Sends the first half; the entry has what ends the transaction."""
+    (entry,) = client.send_ok(half(topic, body, **options))
+    return entry
+
+
+def end(client: RawClient, topic: str, message_id: str, transaction_id: str, resolution: int,
+        source: int = 0) -> d.Status:
+    request = s.EndTransactionRequest(
+        topic=resource(topic), message_id=message_id, transaction_id=transaction_id, resolution=resolution,
+        source=source)
+    return client.stub.EndTransaction(request, metadata=client.metadata, timeout=10).status
+
+
+class RawProducer(RawClient):
+    """A producer with an open telemetry stream, which hears the questions of brokers."""
+
+    def __init__(self, endpoint: str, *topics: str):
+        super().__init__(endpoint)
+        self.checks: queue.Queue = queue.Queue()
+        self.outgoing: queue.Queue = queue.Queue()
+        settings = s.TelemetryCommand(settings=d.Settings(
+            client_type=d.ClientType.PRODUCER, access_point=self.endpoints,
+            publishing=d.Publishing(topics=[resource(topic) for topic in topics])))
+        self.outgoing.put(settings)
+        self.stream = self.stub.Telemetry(iter(self.outgoing.get, None), metadata=self.metadata)
+        answer = next(self.stream)
+        assert answer.WhichOneof("command") == "settings", answer
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(Exception):
+            for command in self.stream:
+                if command.WhichOneof("command") == "recover_orphaned_transaction_command":
+                    self.checks.put(command.recover_orphaned_transaction_command)
+
+    def __exit__(self, *_) -> None:
+        self.outgoing.put(None)
+        self.stream.cancel()
+        super().__exit__()
+
+
+class ByBody(TransactionChecker):
+    """Decides by what the body begins with: `commit`, `rollback`, else not at all; remembers what it was asked."""
+
+    def __init__(self):
+        self.asked: list[bytes] = []
+
+    def check(self, message) -> TransactionResolution:
+        self.asked.append(message.body)
+        if message.body.startswith(b"commit"):
+            return TransactionResolution.COMMIT
+        if message.body.startswith(b"rollback"):
+            return TransactionResolution.ROLLBACK
+        return TransactionResolution.TRANSACTION_RESOLUTION_UNSPECIFIED
+
+
+@contextlib.contextmanager
+def transactional_producer(endpoint: str, topic: str, checker: TransactionChecker | None = None):
+    client = Producer(configuration(endpoint), [topic], checker or ByBody())
+    client.startup()
+    try:
+        yield client
+    finally:
+        client.shutdown()
+
+
+def bodies(client: RawClient, topic: str, group: str, seconds: float = 3) -> list[bytes]:
+    """All bodies that can be received, until nothing came for some seconds."""
+    found = []
+    while True:
+        code, messages = client.receive(topic, group, poll_seconds=seconds)
+        if not messages:
+            return found
+        assert code == OK
+        found += [m.body for m in messages]
+        client.ack_ok(topic, group, *messages)
