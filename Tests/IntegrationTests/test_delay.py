@@ -93,6 +93,7 @@ def test_none_early_none_lost_over_a_kill(fresh_cluster):
     topic, group = cluster.topic(message_type="DELAY", queues=4), cluster.group()
     due: dict[bytes, float] = {}
     arrived: dict[bytes, list[float]] = {}
+    delivered: dict[bytes, float] = {}
     down: list[float] = []
     with RawClient(cluster.endpoint) as client:
         first = time.time() + max(1.0, MESSAGES / 1000)
@@ -120,6 +121,8 @@ def test_none_early_none_lost_over_a_kill(fresh_cluster):
             now = time.time()
             for received in messages:
                 arrived.setdefault(received.body, []).append(now)
+                stored = received.system_properties.store_timestamp.ToMilliseconds() / 1000
+                delivered.setdefault(received.body, stored)
             if messages:
                 try:
                     client.ack(topic, group, *messages)
@@ -128,11 +131,14 @@ def test_none_early_none_lost_over_a_kill(fresh_cluster):
     early = [body for body, times in arrived.items() if times[0] < due[body]]
     assert not early, f"{len(early)} came early, e.g. {early[:5]}"
     assert len(arrived) == MESSAGES, f"{MESSAGES - len(arrived)} are lost"
-    # What fell into the downtime, and the seconds in which the proxy finds the broker again, does not count.
-    late = sorted(times[0] - due[body] for body, times in arrived.items()
-                  if not down[0] - 1 <= due[body] <= down[1] + 3)
+    # What fell into the downtime does not count. When a message became visible is what the broker is asked for: how soon
+    # one receiver works off what had gathered meanwhile is another matter, and printed besides.
+    counted = [body for body in due if not down[0] - 1 <= due[body] <= down[1] + 1]
+    late = sorted(delivered[body] - due[body] for body in counted)
+    received_late = sorted(arrived[body][0] - due[body] for body in counted)
     twice = sum(len(times) > 1 for times in arrived.values())
     print(f"{MESSAGES} over {SPREAD_SECONDS} s: down {down[1] - down[0]:.2f} s, {twice} came twice, "
           f"late p50 {late[len(late) // 2] * 1000:.0f} ms, p99 {late[len(late) * 99 // 100] * 1000:.0f} ms, "
-          f"max {late[-1] * 1000:.0f} ms of {len(late)}")
+          f"max {late[-1] * 1000:.0f} ms of {len(late)}; "
+          f"received p99 {received_late[len(late) * 99 // 100] * 1000:.0f} ms")
     assert late[len(late) * 99 // 100] <= 1
