@@ -5,6 +5,7 @@ package struct ModelError: Error, Hashable, Sendable, CustomStringConvertible {
         case blankName, nameTooLong, illegalCharacter, reservedName
         case invalidHandle, invalidMessageId
         case malformedJSON, invalidField
+        case invalidExpression
     }
 
     /// The kind of fault.
