@@ -4,13 +4,13 @@ import Testing
 
 @Suite struct WaiterIndexTests {
     private func park(
-        _ index: inout WaiterIndex<String>, _ name: String, queue: Int32 = -1, deadline: Int64 = 100, capacity: Int = 1
+        _ index: inout QueueWaiters<String>, _ name: String, queue: Int32 = -1, deadline: Int64 = 100, capacity: Int = 1
     ) -> WaiterID? {
         index.park(queueID: queue, deadlineMillis: deadline, capacity: capacity, name)
     }
 
     @Test func wakesThoseOfTheQueueThenThoseOfAllQueuesOldestFirst() {
-        var index = WaiterIndex<String>()
+        var index = QueueWaiters<String>()
         _ = park(&index, "all-1")
         _ = park(&index, "q3-1", queue: 3)
         _ = park(&index, "q3-2", queue: 3)
@@ -24,13 +24,13 @@ import Testing
     }
 
     @Test func wakesAsManyAsTheMessagesNeed() {
-        var index = WaiterIndex<String>()
+        var index = QueueWaiters<String>()
         for name in ["a", "b", "c"] { _ = park(&index, name, capacity: 32) }
         #expect(index.wake(queueID: 0, messageCount: 33) == ["a", "b"])
     }
 
     @Test func passesOverThoseThatCannotUseTheEvent() {
-        var index = WaiterIndex<String>()
+        var index = QueueWaiters<String>()
         _ = park(&index, "red")
         _ = park(&index, "blue")
         #expect(index.wake(queueID: 0, messageCount: 1) { $0 == "blue" } == ["blue"])
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func expiresInTimeAndKnowsTheNextDeadline() {
-        var index = WaiterIndex<String>()
+        var index = QueueWaiters<String>()
         _ = park(&index, "late", deadline: 300)
         _ = park(&index, "early", queue: 1, deadline: 100)
         #expect(index.nextDeadlineMillis() == 100)
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test func isBoundedByKey() {
-        var index = WaiterIndex<String>(limitPerKey: 2)
+        var index = QueueWaiters<String>(limitPerKey: 2)
         #expect(park(&index, "a") != nil)
         #expect(park(&index, "b") != nil)
         #expect(park(&index, "c") == nil)
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func anOldNameCancelsNothing() throws {
-        var index = WaiterIndex<String>()
+        var index = QueueWaiters<String>()
         let first = try #require(park(&index, "a"))
         #expect(index.cancel(first) == "a")
         let second = try #require(park(&index, "b"))
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test func staysSmallWhenRequestsComeAndGo() {
-        var index = WaiterIndex<String>()
+        var index = QueueWaiters<String>()
         _ = park(&index, "rest", deadline: 1)
         for number in 0..<5000 {
             _ = park(&index, "x", queue: Int32(number % 7), deadline: Int64(1000 + number))

@@ -1,14 +1,14 @@
 import DeliveryEngine
 import NIOConcurrencyHelpers
 
-/// When to look at which subscription, and the thread that does.
+/// When to look at which target (a subscription, a table of parked pulls), and the thread that does.
 ///
-/// A subscription that is to be looked at earlier than scheduled is scheduled again; its later entry finds nothing to do.
-final class DeliveryTimers: Sendable {
+/// A target that is to be looked at earlier than scheduled is scheduled again; its later entry finds nothing to do.
+final class DeliveryTimers<Target: Sendable>: Sendable {
     private struct Entry: Comparable {
         var millis: Int64
         var order: UInt64
-        var subscription: Subscription
+        var target: Target
 
         static func == (left: Entry, right: Entry) -> Bool { left.order == right.order }
         static func < (left: Entry, right: Entry) -> Bool {
@@ -24,23 +24,27 @@ final class DeliveryTimers: Sendable {
     }
 
     private let state = NIOLockedValueBox(State())
-    private let thread = PausingThread(name: "delivery-timer")
+    private let thread: PausingThread
 
-    func schedule(_ subscription: Subscription, atMillis: Int64) {
+    init(threadName: String) {
+        thread = PausingThread(name: threadName)
+    }
+
+    func schedule(_ target: Target, atMillis: Int64) {
         let mustWake = state.withLockedValue { state in
             state.order += 1
-            state.heap.push(Entry(millis: atMillis, order: state.order, subscription: subscription))
+            state.heap.push(Entry(millis: atMillis, order: state.order, target: target))
             return atMillis < state.pausesUntilMillis
         }
         if mustWake { thread.wake() }
     }
 
-    func takeDue(nowMillis: Int64) -> [(Subscription, Int64)] {
+    func takeDue(nowMillis: Int64) -> [(Target, Int64)] {
         state.withLockedValue { state in
-            var due: [(Subscription, Int64)] = []
+            var due: [(Target, Int64)] = []
             while let first = state.heap.top, first.millis <= nowMillis {
                 state.heap.pop()
-                due.append((first.subscription, first.millis))
+                due.append((first.target, first.millis))
             }
             return due
         }
@@ -66,5 +70,5 @@ final class DeliveryTimers: Sendable {
     /// Ends the thread and waits for it.
     func stop() { thread.stop() }
 
-    private static let pauseMillisMax: Int64 = 10_000
+    private static var pauseMillisMax: Int64 { 10_000 }
 }

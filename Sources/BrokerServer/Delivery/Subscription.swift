@@ -38,8 +38,8 @@ struct QueueState {
 struct SubscriptionState {
     /// By queue id; nil where the group has not popped yet.
     var queues: [QueueState?] = []
-    var pops: WaiterIndex<PopWaiter>
-    var notifications: WaiterIndex<NotificationWaiter>
+    var pops: QueueWaiters<PopWaiter>
+    var notifications: QueueWaiters<NotificationWaiter>
     /// When a parked request should look again, because something becomes visible then.
     var recheckAtMillis = Int64.max
     /// When the timer will call; `Int64.max` when it will not.
@@ -54,8 +54,8 @@ struct SubscriptionState {
     var nextQueue = 0
 
     init(waitersPerKeyMax: Int) {
-        pops = WaiterIndex(limitPerKey: waitersPerKeyMax)
-        notifications = WaiterIndex(limitPerKey: waitersPerKeyMax)
+        pops = QueueWaiters(limitPerKey: waitersPerKeyMax)
+        notifications = QueueWaiters(limitPerKey: waitersPerKeyMax)
     }
 
     var hasWaiters: Bool { !pops.isEmpty || !notifications.isEmpty }

@@ -4,20 +4,16 @@ package struct WaiterID: Hashable, Sendable {
     let generation: UInt32
 }
 
-/// Long polls of one group on one topic that wait for a message.
+/// Long polls that wait for something to happen to a key: a queue, mostly.
 ///
-/// A request waits for one queue or for all of them. An event wakes the requests that can use it, oldest first, and
-/// takes them out; a request that then finds nothing is parked again by its owner. Expired requests are handed out by
-/// ``expire(nowMillis:)``. The index is bounded by key (queue, or all queues); the bound over all groups and topics is
-/// the owner's.
-package struct WaiterIndex<Payload> {
-    /// The key of requests that take any queue.
-    package static var allQueues: Int32 { -1 }
-
+/// An event wakes the requests of its key that can use it, oldest first, and takes them out; a request that then finds
+/// nothing is parked again by its owner. Expired requests are handed out by ``expire(nowMillis:)``. The index is bounded
+/// by key; the bound over all keys is the owner's.
+package struct WaiterIndex<Key: Hashable & Sendable, Payload> {
     fileprivate struct Node {
         var payload: Payload?
         var generation: UInt32 = 0
-        var queueID: Int32 = 0
+        var key: Key?
         var deadlineMillis: Int64 = 0
         var capacity = 0
         var previous: Int32 = -1
@@ -41,12 +37,12 @@ package struct WaiterIndex<Payload> {
     private let limitPerKey: Int
     private var nodes: [Node] = []
     private var free: [Int32] = []
-    private var lists: [Int32: List] = [:]
+    private var lists: [Key: List] = [:]
     private var deadlines = MinHeap<Deadline>()
     /// Requests parked.
     package private(set) var count = 0
 
-    /// An index that parks at most `limitPerKey` requests for each queue, and as many for all queues.
+    /// An index that parks at most `limitPerKey` requests for each key.
     package init(limitPerKey: Int = 1024) {
         self.limitPerKey = limitPerKey
     }
@@ -55,7 +51,7 @@ package struct WaiterIndex<Payload> {
     package var isEmpty: Bool { count == 0 }
 
     /// Requests parked for this key.
-    package func count(queueID: Int32) -> Int { lists[queueID]?.count ?? 0 }
+    package func count(key: Key) -> Int { lists[key]?.count ?? 0 }
 
     /// The earliest time at which a request expires.
     package mutating func nextDeadlineMillis() -> Int64? {
@@ -65,9 +61,9 @@ package struct WaiterIndex<Payload> {
 
     /// Parks a request that can take `capacity` messages; nil when the key is full.
     package mutating func park(
-        queueID: Int32, deadlineMillis: Int64, capacity: Int, _ payload: Payload
+        key: Key, deadlineMillis: Int64, capacity: Int, _ payload: Payload
     ) -> WaiterID? {
-        var list = lists[queueID] ?? List()
+        var list = lists[key] ?? List()
         guard list.count < limitPerKey else { return nil }
         let slot: Int32
         if let reused = free.popLast() {
@@ -78,7 +74,7 @@ package struct WaiterIndex<Payload> {
         }
         let index = Int(slot)
         nodes[index].payload = payload
-        nodes[index].queueID = queueID
+        nodes[index].key = key
         nodes[index].deadlineMillis = deadlineMillis
         nodes[index].capacity = capacity
         nodes[index].previous = list.last
@@ -86,7 +82,7 @@ package struct WaiterIndex<Payload> {
         if list.last >= 0 { nodes[Int(list.last)].next = slot } else { list.first = slot }
         list.last = slot
         list.count += 1
-        lists[queueID] = list
+        lists[key] = list
         count += 1
         let generation = nodes[index].generation
         deadlines.push(Deadline(millis: deadlineMillis, slot: slot, generation: generation))
@@ -94,14 +90,11 @@ package struct WaiterIndex<Payload> {
         return WaiterID(slot: slot, generation: generation)
     }
 
-    /// Takes out the requests that can use `messageCount` messages of a queue: those for the queue, then those for all.
-    package mutating func wake(
-        queueID: Int32, messageCount: Int, where canUse: (Payload) -> Bool = { _ in true }
-    ) -> [Payload] {
+    /// Takes out the requests of a key that can use the event, each for itself: what one reads does not take from others.
+    package mutating func wakeAll(key: Key, where canUse: (Payload) -> Bool = { _ in true }) -> [Payload] {
         var woken: [Payload] = []
-        var rest = messageCount
-        wake(key: queueID, rest: &rest, into: &woken, where: canUse)
-        if queueID != Self.allQueues { wake(key: Self.allQueues, rest: &rest, into: &woken, where: canUse) }
+        var rest = Int.max
+        wake(key: key, rest: &rest, into: &woken, where: canUse)
         return woken
     }
 
@@ -114,15 +107,15 @@ package struct WaiterIndex<Payload> {
         }
     }
 
-    private mutating func wake(
-        key: Int32, rest: inout Int, into woken: inout [Payload], where canUse: (Payload) -> Bool
+    fileprivate mutating func wake(
+        key: Key, rest: inout Int, into woken: inout [Payload], where canUse: (Payload) -> Bool
     ) {
         guard let list = lists[key] else { return }
         var slot = list.first
         while rest > 0, slot >= 0 {
             let next = nodes[Int(slot)].next
             if let payload = nodes[Int(slot)].payload, canUse(payload) {
-                rest -= nodes[Int(slot)].capacity
+                rest -= min(rest, nodes[Int(slot)].capacity)
                 woken.append(payload)
                 remove(slot)
             }
@@ -163,12 +156,14 @@ package struct WaiterIndex<Payload> {
 
     private mutating func remove(_ slot: Int32) {
         let node = nodes[Int(slot)]
-        var list = lists[node.queueID] ?? List()
+        guard let key = node.key else { return }
+        var list = lists[key] ?? List()
         if node.previous >= 0 { nodes[Int(node.previous)].next = node.next } else { list.first = node.next }
         if node.next >= 0 { nodes[Int(node.next)].previous = node.previous } else { list.last = node.previous }
         list.count -= 1
-        lists[node.queueID] = list.count == 0 ? nil : list
+        lists[key] = list.count == 0 ? nil : list
         nodes[Int(slot)].payload = nil
+        nodes[Int(slot)].key = nil
         nodes[Int(slot)].generation &+= 1
         count -= 1
         free.append(slot)
@@ -184,6 +179,35 @@ package struct WaiterIndex<Payload> {
                     : Deadline(
                         millis: nodes[index].deadlineMillis, slot: Int32(index), generation: nodes[index].generation)
             })
+    }
+}
+
+/// Long polls of one group on one topic: each waits for one queue or for all of them.
+package typealias QueueWaiters<Payload> = WaiterIndex<Int32, Payload>
+
+extension WaiterIndex where Key == Int32 {
+    /// The key of requests that take any queue.
+    package static var allQueues: Int32 { -1 }
+
+    /// Requests parked for this queue, or for all of them.
+    package func count(queueID: Int32) -> Int { count(key: queueID) }
+
+    /// Parks a request that can take `capacity` messages; nil when there are too many for the queue.
+    package mutating func park(
+        queueID: Int32, deadlineMillis: Int64, capacity: Int, _ payload: Payload
+    ) -> WaiterID? {
+        park(key: queueID, deadlineMillis: deadlineMillis, capacity: capacity, payload)
+    }
+
+    /// Takes out the requests that can use `messageCount` messages of a queue: those for the queue, then those for all.
+    package mutating func wake(
+        queueID: Int32, messageCount: Int, where canUse: (Payload) -> Bool = { _ in true }
+    ) -> [Payload] {
+        var woken: [Payload] = []
+        var rest = messageCount
+        wake(key: queueID, rest: &rest, into: &woken, where: canUse)
+        if queueID != Self.allQueues { wake(key: Self.allQueues, rest: &rest, into: &woken, where: canUse) }
+        return woken
     }
 }
 
