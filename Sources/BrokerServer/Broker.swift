@@ -1,3 +1,4 @@
+import DeliveryEngine
 import Logging
 import MessageModel
 import NIOConcurrencyHelpers
@@ -31,6 +32,10 @@ package final class Broker: Sendable {
     package let transactions: TransactionService
     /// Producers in this process, to be asked about transactions besides those that are connected.
     package let localProducers = LocalProducers()
+    /// Consumers that keep their own position.
+    package let pulls: PullService
+    /// Queues leased to clients that consume in order.
+    let queueLocks = NIOLockedValueBox(QueueLocks())
     /// The wall clock.
     package let nowMillis: @Sendable () -> Int64
     /// When the broker was made.
@@ -79,6 +84,7 @@ package final class Broker: Sendable {
         propertySuffix = Self.encodeSuffix(configuration)
         let offsets = try ConsumerOffsets(storage: storage, nowMillis: nowMillis, logger: logger)
         let (topics, groups) = (topics, groups)
+        let filters = FilterCache()
         delivery = DeliveryService(
             configuration: DeliveryConfiguration(configuration),
             dependencies: DeliveryService.Dependencies(
@@ -91,7 +97,7 @@ package final class Broker: Sendable {
                         if case .success = created { completion(true) } else { completion(false) }
                     }
                 },
-                isReadable: { live.permission.contains(.read) }, files: storage, offsets: offsets,
+                isReadable: { live.permission.contains(.read) }, files: storage, offsets: offsets, filters: filters,
                 nowMillis: nowMillis, statistics: statistics),
             logger: logger)
         delay = DelayService(
@@ -112,16 +118,25 @@ package final class Broker: Sendable {
                     localProducers.next(group: group, connected: clients, brokerName: brokerName)
                 }, files: storage, offsets: offsets, nowMillis: nowMillis),
             logger: logger)
+        pulls = PullService(
+            configuration: PullConfiguration(configuration),
+            dependencies: PullService.Dependencies(
+                store: store, topics: topics, groups: groups, clients: clients, delivery: delivery, filters: filters,
+                isReadable: { live.permission.contains(.read) }, nowMillis: nowMillis, statistics: statistics))
     }
 
     /// Opens the store, recovers delivery and starts the background threads. Nothing may be served before.
     package func open() throws(BrokerError) {
-        let (delivery, delay, statistics, nowMillis) = (delivery, delay, statistics, nowMillis)
+        let (delivery, delay, pulls) = (delivery, delay, pulls)
+        let (statistics, nowMillis) = (statistics, nowMillis)
         store.setDispatchObserver { messages in
             statistics.countDispatched(messages, nowMillis: nowMillis())
             delay.messagesArrived(messages)
-            delivery.messagesArrived(
-                messages.map { ArrivedMessage(topic: $0.topic, queueID: $0.queueId, tagsCode: $0.tagsCode) })
+            let arrived = messages.map {
+                ArrivedMessage(topic: $0.topic, queueID: $0.queueId, tagsCode: $0.tagsCode)
+            }
+            delivery.messagesArrived(arrived)
+            pulls.messagesArrived(arrived)
         }
         watchStore()
         do {
@@ -140,7 +155,7 @@ package final class Broker: Sendable {
         try delivery.recover()
         try delay.recover()
         try transactions.recover()
-        guard delivery.start(), delay.start(), transactions.start() else {
+        guard delivery.start(), delay.start(), transactions.start(), pulls.start() else {
             throw BrokerError(.store, "no threads for delivery and transactions")
         }
     }
@@ -149,6 +164,7 @@ package final class Broker: Sendable {
     package func close() throws(BrokerError) {
         delay.stop()
         transactions.close()
+        pulls.close()
         delivery.close()
         let drained = ConditionLock(value: 0)
         worker.close {
@@ -185,10 +201,12 @@ package final class Broker: Sendable {
         _ names: ArraySlice<String>, _ completion: @escaping @Sendable (Result<Void, ServiceError>) -> Void
     ) {
         guard let name = names.first else { return completion(.success(())) }
+        let queueCount = topics.topic(name)?.queueCount ?? 0
         topics.delete(name) { [self] deleted in
             if case .failure(let error) = deleted { return completion(.failure(error)) }
             delivery.topicDeleted(name)
             statistics.forget(topic: name)
+            pulls.topicDeleted(name, queueCount: queueCount)
             do throws(StoreError) {
                 try store.deleteTopic(name)
             } catch {
@@ -200,6 +218,13 @@ package final class Broker: Sendable {
 
     /// Messages handed to consumers since the start.
     package var deliveredCount: Int64 { statistics.delivered }
+
+    /// Drops clients that are not heard of and leases that ran out; call every few seconds.
+    package func expireClients() {
+        clients.expire()
+        let now = nowMillis()
+        queueLocks.withLockedValue { $0.expire(nowMillis: now) }
+    }
 
     /// When the message at an offset was stored; 0 when there is none.
     package func storeTimestampMillis(topic: String, queueID: Int32, offset: Int64) -> Int64 {
@@ -227,5 +252,18 @@ extension DeliveryConfiguration {
         waitersPerKeyMax = configuration.waitersPerQueueMax
         reviveQueueCount = configuration.topics.reviveQueueCount
         offsetSaveIntervalMillis = configuration.flushConsumerOffsetMillis
+    }
+}
+
+extension PullConfiguration {
+    /// The part of the broker's configuration that is about pulls.
+    init(_ configuration: BrokerConfiguration) {
+        self.init()
+        countMax = configuration.pullCountMax
+        bytesMax = configuration.pullBytesMax
+        waitersMax = configuration.waitersMax
+        shortPollMillis = configuration.longPollingEnable ? nil : configuration.shortPollingMillis
+        isLitePullEnabled = configuration.litePullMessageEnable
+        isPropertyFilterEnabled = configuration.enablePropertyFilter
     }
 }

@@ -57,7 +57,7 @@ package final class BrokerNode: Sendable {
         let (broker, expiryPeriod) = (broker, TimeAmount.seconds(Self.expiryPeriodSeconds))
         let samplePeriod = TimeAmount.milliseconds(BrokerStatistics.samplePeriodMillis)
         let tasks = [
-            loop.scheduleRepeatedTask(initialDelay: expiryPeriod, delay: expiryPeriod) { _ in broker.clients.expire() },
+            loop.scheduleRepeatedTask(initialDelay: expiryPeriod, delay: expiryPeriod) { _ in broker.expireClients() },
             loop.scheduleRepeatedTask(initialDelay: samplePeriod, delay: samplePeriod) { _ in
                 let now = broker.nowMillis()
                 broker.statistics.sample(nowMillis: now, day: SystemClock.localDay(ofMillis: now))
@@ -85,6 +85,7 @@ package final class BrokerNode: Sendable {
             for server in stopped.servers { group.addTask { await server.shutdown(graceMillis: graceMillis) } }
             // Parked requests would hold their connections until the end of the grace.
             broker.delivery.releaseWaiters()
+            broker.pulls.releaseWaiters()
         }
         stopped.client?.shutdown()
     }

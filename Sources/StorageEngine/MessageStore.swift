@@ -260,10 +260,11 @@ package final class MessageStore: Sendable {
     // MARK: Reading
 
     /// Appends records of a queue to `buffer`, from an offset on, as long as they fit the limits and pass `matching`
-    /// (which gets the tags code). The first record may be larger than `maxBytes`.
+    /// (which gets the tags code) and `accepting` (which gets the record). The first record may be larger than
+    /// `maxBytes`.
     package func read(
         topic: String, queueId: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
-        matching: ((Int64) -> Bool)? = nil
+        matching: ((Int64) -> Bool)? = nil, accepting: ((UnsafeRawBufferPointer) -> Bool)? = nil
     ) -> ReadResult {
         guard let queue = queues.find(topic: topic, queueId: queueId) else {
             return ReadResult(status: .noMatchedLogicQueue, nextOffset: 0, minOffset: 0, maxOffset: 0, records: [])
@@ -284,10 +285,25 @@ package final class MessageStore: Sendable {
             result.nextOffset = bounds.max
         } else {
             QueueReader(segments: segments, queue: queue, maxCount: maxCount, maxBytes: maxBytes, notices: notices)
-                .read(&result, into: &buffer, matching: matching)
+                .read(&result, into: &buffer, matching: matching, accepting: accepting)
         }
         return result
     }
+
+    /// Whether reading from an offset on may have to wait for the disk: its first record is far behind the end of the log
+    /// and not in memory.
+    package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxBytes: Int) -> Bool {
+        guard let queue = queues.find(topic: topic, queueId: queueId) else { return false }
+        let bounds = queue.bounds
+        guard from >= bounds.min, from < bounds.max - Self.freshUnits, let unit = try? queue.read(at: from),
+            unit.logOffset < maxLogOffset - Self.freshBytes, let segment = segments.segment(at: unit.logOffset)
+        else { return false }
+        return !segment.isResident(from: unit.logOffset, count: maxBytes)
+    }
+
+    /// What was written this lately is in the page cache: no need to ask the system.
+    private static let freshUnits: Int64 = 1_024
+    private static let freshBytes: Int64 = 32 << 20
 
     /// Appends the record at a log offset to `buffer`; false when there is none.
     package func readRecord(logOffset: Int64, size: Int32? = nil, into buffer: inout ByteBuffer) -> Bool {

@@ -39,7 +39,7 @@ enum ApacheBrokerKeys {
         enableAutoInSyncReplicas enableBatchPush enableBroadcastOffsetStore enableBuildConsumeQueueConcurrently
         enableCalcFilterBitMap enableCleanExpiredOffset enableCompaction enableConsumeQueueExt enableDetailStat
         enableNetWorkFlowControl enableNotifyAfterPopOrderLockRelease enableNotifyBeforePopCalculateLock
-        enablePopBatchAck enablePopBufferMerge enablePopLog enablePropertyFilter enableRetryTopicV2 enableRocksDBLog
+        enablePopBatchAck enablePopBufferMerge enablePopLog enableRetryTopicV2 enableRocksDBLog
         enableScheduleAsyncDeliver enableScheduleMessageStats enableSingleTopicRegister enableSkipLongAwaitingAck
         enableSplitMetadata enableSplitRegistration enabledAppendPropCRC endTransactionPoolQueueCapacity
         endTransactionThreadPoolNums estimateAccumulation expectConsumerNumUseFilter fastFailIfNoBufferInStorePool
@@ -52,10 +52,10 @@ enum ApacheBrokerKeys {
         haMaxTimeSlaveNotCatchup haSendHeartbeatInterval haTransferBatchSize heartbeatThreadPoolNums
         heartbeatThreadPoolQueueCapacity highSpeedMode inSyncReplicas initAuthenticationUser
         initPopOffsetByCheckMsgInMem innerClientAuthenticationCredentials isBrokerContainer isEnableBatchPush
-        isInBrokerContainer isolateLogEnable litePullMessageEnable litePullMessageThreadPoolNums
+        isInBrokerContainer isolateLogEnable litePullMessageThreadPoolNums
         litePullThreadPoolQueueCapacity loadBalancePollNameServerInterval loadBalanceProcessorThreadPoolNums
         loadBalanceThreadPoolQueueCapacity lockInStrictMode logicQueueForceSwapMapInterval logicQueueSwapMapInterval
-        logicQueueSwapMapReserveFileNum logicalDiskSpaceCleanForciblyThreshold longPollingEnable
+        logicQueueSwapMapReserveFileNum logicalDiskSpaceCleanForciblyThreshold
         mappedFileSizeConsumeQueueExt mappedFileSizeTimerLog mappedFileSwapEnable mapperFileSizeBatchConsumeQueue
         maxAsyncPutMessageRequests maxBatchDeleteFilesNum maxChecksumRange maxConsumeQueueScan
         maxErrorRateOfBloomFilter maxFilterMessageSize maxHaTransferByteInSecond maxLmqConsumeQueueNum
@@ -79,7 +79,7 @@ enum ApacheBrokerKeys {
         sendHeartbeatTimeoutMillis sendMessageThreadPoolNums sendThreadPoolQueueCapacity serverAsyncSemaphoreValue
         serverCallbackExecutorThreads serverLoadBalancerEnable serverOnewaySemaphoreValue
         serverPooledByteBufAllocatorEnable serverSocketBacklog serverSocketRcvBufSize serverSocketSndBufSize
-        serverWorkerThreads shortPollingTimeMills skipPreOnline slaveReadEnable slaveTimeout socksProxyConfig
+        serverWorkerThreads skipPreOnline slaveReadEnable slaveTimeout socksProxyConfig
         splitMetadataSize splitRegistrationSize storePathDLedgerCommitLog storeType
         syncBrokerMemberGroupPeriod syncBrokerMetadataPeriod syncControllerMetadataPeriod syncFromLastFile
         syncMasterFlushOffsetWhenStartup timerCheckMetricsWhen timerColdDataCheckIntervalMs timerCongestNumEachSlot
@@ -89,7 +89,7 @@ enum ApacheBrokerKeys {
         timerSkipUnknownError timerStopDequeue timerStopEnqueue timerWarmEnable timerWheelSnapshotFlush
         topicQueueLockNum totalReplicas transactionMetricFlushInterval transferMsgByHeap
         transientStorePoolEnable transientStorePoolSize travelCqFileNumWhenGetMessage updateNameServerAddrPeriod
-        useEpollNativeSelector usePIDColdCtrStrategy useReentrantLockWhenPutMessage useServerSideResetOffset
+        useEpollNativeSelector usePIDColdCtrStrategy useReentrantLockWhenPutMessage
         useStaticSubscription useTLS userCacheExpiredSecond userCacheMaxNum userCacheRefreshSecond
         waitTimeMillsInAckQueue waitTimeMillsInHeartbeatQueue waitTimeMillsInLitePullQueue waitTimeMillsInPullQueue
         waitTimeMillsInSendQueue waitTimeMillsInTransactionQueue wakeCommitWhenPutMessage wakeFlushWhenPutMessage

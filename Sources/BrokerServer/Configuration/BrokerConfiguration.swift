@@ -80,6 +80,17 @@ package struct BrokerConfiguration: Sendable {
     package var keyQueryCountMax = 64
     /// Most messages in an answer to a query by unique key.
     package var uniqueKeyQueryCountMax = 32
+    /// Whether pulls wait as long as the client says; else only ``shortPollingMillis``.
+    package var longPollingEnable = true
+    /// The wait of a pull when long polls are switched off.
+    package var shortPollingMillis: Int64 = 1_000
+    /// Whether lite pull consumers are served.
+    package var litePullMessageEnable = true
+    /// Whether consumers may filter by SQL92 expressions. On by default, other than Apache's: the switch guards nothing
+    /// there but memory of its bloom filters, and clients that use such filters expect them to work.
+    package var enablePropertyFilter = true
+    /// Whether a reset of offsets is kept by the broker until the consumer's next pull; else clients are told at once.
+    package var useServerSideResetOffset = true
     /// Directory of the store.
     package var storePath = "store"
     /// Directory of the commit log.
@@ -242,6 +253,11 @@ extension BrokerConfiguration {
             try reader.integer("maxTransferCountOnMessageInMemory", default: 32, in: 1...10_000))
         pullBytesMax = try reader.integer(
             "maxTransferBytesOnMessageInMemory", default: 256 << 10, in: 1_024...(12 << 20))
+        longPollingEnable = try reader.bool("longPollingEnable", default: true)
+        shortPollingMillis = Int64(try reader.integer("shortPollingTimeMills", default: 1_000, in: 1...300_000))
+        litePullMessageEnable = try reader.bool("litePullMessageEnable", default: true)
+        enablePropertyFilter = try reader.bool("enablePropertyFilter", default: true)
+        useServerSideResetOffset = try reader.bool("useServerSideResetOffset", default: true)
     }
 
     private mutating func readStore(

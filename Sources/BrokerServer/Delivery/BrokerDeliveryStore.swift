@@ -27,12 +27,12 @@ struct BrokerDeliveryStore: DeliveryStore {
 
     func readRecords(
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
-        matching: ((Int64) -> Bool)?
+        matching: ((Int64) -> Bool)?, accepting: ((UnsafeRawBufferPointer) -> Bool)?
     ) -> RecordBatch {
         let start = NIODeadline.now()
         let result = store.read(
             topic: topic, queueId: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer,
-            matching: matching)
+            matching: matching, accepting: accepting)
         statistics?.countRead(found: !result.records.isEmpty, nanos: (NIODeadline.now() - start).nanoseconds)
         let nextOffset: Int64
         switch result.status {

@@ -59,7 +59,7 @@ extension DeliveryService {
         let filter: MessageFilter
         do {
             (topic, group) = try checkReadable(topic: request.topic, group: request.group, queueID: request.queueID)
-            filter = try MessageFilter(type: request.expressionType, expression: request.expression)
+            filter = try dependencies.filters.filter(type: request.expressionType, expression: request.expression)
         } catch {
             throw .refused(error)
         }

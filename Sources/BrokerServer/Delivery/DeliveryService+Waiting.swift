@@ -43,7 +43,7 @@ extension DeliveryService {
             let pops = state.pops.wake(queueID: first.queueID, messageCount: messages.count) { waiter in
                 guard waiter.request.isOrdered ? isOpenInOrder : isOpen else { return false }
                 switch waiter.filter {
-                case .all: return true
+                case .all, .properties: return true
                 case .tags(let filter): return messages.contains { filter.mayMatch(tagsCode: $0.tagsCode) }
                 }
             }

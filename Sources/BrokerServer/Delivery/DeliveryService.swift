@@ -30,6 +30,8 @@ package final class DeliveryService: Sendable {
         package var files: any RegistryStorage
         /// Committed offsets.
         package var offsets: ConsumerOffsets
+        /// Compiled filters.
+        package var filters: FilterCache
         /// The clock.
         package var nowMillis: @Sendable () -> Int64
         /// Where deliveries are counted; nil counts nothing.
@@ -41,7 +43,7 @@ package final class DeliveryService: Sendable {
             group: @escaping @Sendable (String) -> SubscriptionGroupConfig?,
             createTopic: @escaping @Sendable (TopicConfig, @escaping @Sendable (Bool) -> Void) -> Void,
             isReadable: @escaping @Sendable () -> Bool = { true }, files: any RegistryStorage,
-            offsets: ConsumerOffsets, nowMillis: @escaping @Sendable () -> Int64,
+            offsets: ConsumerOffsets, filters: FilterCache = FilterCache(), nowMillis: @escaping @Sendable () -> Int64,
             statistics: BrokerStatistics? = nil
         ) {
             self.store = store
@@ -51,6 +53,7 @@ package final class DeliveryService: Sendable {
             self.isReadable = isReadable
             self.files = files
             self.offsets = offsets
+            self.filters = filters
             self.nowMillis = nowMillis
             self.statistics = statistics
         }
@@ -61,7 +64,7 @@ package final class DeliveryService: Sendable {
     let logger: Logger
     let table: SubscriptionTable
     let journal: LedgerJournal
-    let timers = DeliveryTimers()
+    let timers = DeliveryTimers<Subscription>(threadName: "delivery-timer")
     let waiterCount = Atomic<Int>(0)
     let isClosed = Atomic<Bool>(false)
     private let reviveQueue = Atomic<UInt32>(0)
@@ -178,7 +181,7 @@ package final class DeliveryService: Sendable {
         }
     }
 
-    /// Sets a group's position on a queue: an administrator's reset, or the commit of a consumer that pulls.
+    /// Sets a group's position on a queue, forward or back: an administrator's reset.
     package func commitOffset(group: String, topic: String, queueID: Int32, offset: Int64) {
         let offset = Self.bounded(offset)
         offsets.commit(group: group, topic: topic, queueID: queueID, offset: offset)
@@ -196,6 +199,32 @@ package final class DeliveryService: Sendable {
         }
         if mustList { journal.list(subscription) }
         run(woken)
+    }
+
+    /// Takes in how far consumers of a group that pull have come in a queue.
+    ///
+    /// Members of a group that pop share that progress: what is before the offset is done for them. It does not go back by
+    /// this: what they acknowledged stays so, and the committed offset is not lower than theirs.
+    package func advanceOffset(group: String, topic: String, queueID: Int32, offset: Int64) {
+        let offset = Self.bounded(offset)
+        guard queueID >= 0, let subscription = table.find(SubscriptionKey(group: group, topic: topic)) else {
+            return offsets.commit(group: group, topic: topic, queueID: queueID, offset: offset)
+        }
+        let bounds = dependencies.store.bounds(topic: topic, queueID: queueID)
+        var mustList = false
+        let isAhead = subscription.withState { state -> Bool in
+            guard Int(queueID) < state.queues.count, let lowWater = state.queues[Int(queueID)]?.ledger.lowWater,
+                !state.isRemoved
+            else { return true }
+            guard offset > lowWater else { return false }
+            if state.queues[Int(queueID)]?.ledger.reconcile(minOffset: offset, maxOffset: bounds.max) == true {
+                state.record(.reconcile(minOffset: offset, maxOffset: bounds.max), queueID: queueID)
+                mustList = state.mustList()
+            }
+            return true
+        }
+        if mustList { journal.list(subscription) }
+        if isAhead { offsets.commit(group: group, topic: topic, queueID: queueID, offset: offset) }
     }
 
     /// Messages of a queue that a group has not been handed yet or has not acknowledged; nil without a ledger.

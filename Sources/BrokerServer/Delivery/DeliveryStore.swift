@@ -7,10 +7,11 @@ package protocol DeliveryStore: Sendable {
     /// The first offset of a queue, and the one after its last readable message.
     func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64)
 
-    /// Reads records that pass `matching`, from an offset on, to the end of the buffer.
+    /// Reads records that pass `matching`, which gets the tag's hash, and `accepting`, which gets the record, from an
+    /// offset on, to the end of the buffer.
     func readRecords(
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
-        matching: ((Int64) -> Bool)?
+        matching: ((Int64) -> Bool)?, accepting: ((UnsafeRawBufferPointer) -> Bool)?
     ) -> RecordBatch
 
     /// Appends a message to queue 0 of its topic; the completion gets its offset in that queue, on any thread.

@@ -109,7 +109,8 @@ extension PopPass {
             scratch.clear()
             let read = service.dependencies.store.readRecords(
                 topic: key.topic, queueID: queueID, from: from, maxCount: Self.readCount,
-                maxBytes: service.configuration.popBytesMax, into: &scratch, matching: matchingTags)
+                maxBytes: service.configuration.popBytesMax, into: &scratch, matching: waiter.filter.tagTest,
+                accepting: waiter.filter.recordTest)
             guard read.nextOffset > from else { return }
             scannedBytes += scratch.readableBytes + Self.readCount
             guard admit(read, scratch, &state, queueID, allowance: allowance, into: &delivery) else { return }

@@ -211,13 +211,21 @@ struct PopPass {
         let start = body.writerIndex
         let read = service.dependencies.store.readRecords(
             topic: key.topic, queueID: queueID, from: redelivery.offset, maxCount: 1, maxBytes: max(1, bytesLeft),
-            into: &body, matching: nil)
+            into: &body, matching: nil, accepting: nil)
         // The store steps over what it cannot read, to the next message.
         guard let record = read.records.first, record.queueOffset == redelivery.offset else {
             body.moveWriterIndex(to: start)
             return .unreadable
         }
-        guard waiter.filter.mayMatch(tagsCode: record.tagsCode) else {
+        let filter = waiter.filter
+        let isWanted =
+            filter.mayMatch(tagsCode: record.tagsCode)
+            && body.withUnsafeReadableBytes { bytes in
+                let start = record.range.lowerBound - body.readerIndex
+                return filter.accepts(
+                    record: UnsafeRawBufferPointer(rebasing: bytes[start..<start + record.range.count]))
+            }
+        guard isWanted else {
             body.moveWriterIndex(to: start)
             return .unwanted
         }
@@ -252,7 +260,7 @@ struct PopPass {
             else { break }
             let read = service.dependencies.store.readRecords(
                 topic: key.topic, queueID: queueID, from: from, maxCount: allowance, maxBytes: max(1, bytesLeft),
-                into: &body, matching: matchingTags)
+                into: &body, matching: waiter.filter.tagTest, accepting: waiter.filter.recordTest)
             guard read.nextOffset > from else { break }
             book(read, &state, queueID, from: from)
             from = read.nextOffset
@@ -260,15 +268,6 @@ struct PopPass {
             if step == Self.readsMax - 1, from < bounds.max { stoppedEarly = true }
         }
         if from < bounds.max, state.queues[index]?.ledger.isFull == false { mayHaveMore = true }
-    }
-
-    /// What the store is to look for; nil takes everything.
-    var matchingTags: ((Int64) -> Bool)? {
-        let filter = waiter.filter
-        return switch filter {
-        case .all: nil
-        case .tags: { filter.mayMatch(tagsCode: $0) }
-        }
     }
 
     /// Reads in search of a match before a pop lets others have their turn; each passes over what the store allows.

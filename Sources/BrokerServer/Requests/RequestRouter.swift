@@ -22,6 +22,7 @@ package final class RequestRouter: RemotingService {
     let port: Port
     let logger: Logger
     private let pop: PopMessageHandler
+    private let pull: PullMessageHandler
     private let ack: AckMessageHandler
     private let batchAck: BatchAckMessageHandler
     private let changeInvisibleTime: ChangeInvisibleTimeHandler
@@ -35,6 +36,7 @@ package final class RequestRouter: RemotingService {
         self.port = port
         self.logger = logger
         pop = PopMessageHandler(delivery: broker.delivery)
+        pull = PullMessageHandler(pulls: broker.pulls)
         ack = AckMessageHandler(delivery: broker.delivery)
         batchAck = BatchAckMessageHandler(delivery: broker.delivery)
         changeInvisibleTime = ChangeInvisibleTimeHandler(delivery: broker.delivery)
@@ -119,6 +121,8 @@ package final class RequestRouter: RemotingService {
     /// What the VIP port does not offer.
     private func routeConsuming(_ request: RemotingCommand, from connection: RemotingServerConnection) -> Bool {
         switch request.requestCode {
+        case .pullMessage: pull.handle(request, isLite: false, from: connection)
+        case .litePullMessage: pull.handle(request, isLite: true, from: connection)
         case .popMessage: pop.handle(request, from: connection)
         case .notification: notification.handle(request, from: connection)
         case .pollingInfo: pollingInfo.handle(request, from: connection)
@@ -134,6 +138,8 @@ package final class RequestRouter: RemotingService {
         case .heartBeat: try heartbeat(request, from: connection)
         case .unregisterClient: try unregisterClient(request, from: connection)
         case .checkClientConfig: try checkClientConfig(request, from: connection)
+        case .lockBatchMq: try lockBatch(request, from: connection)
+        case .unlockBatchMq: try unlockBatch(request, from: connection)
         case .getConsumerListByGroup: try getConsumerListByGroup(request, from: connection)
         case .getConsumerConnectionList: try getConsumerConnectionList(request, from: connection)
         case .getProducerConnectionList: try getProducerConnectionList(request, from: connection)
@@ -155,6 +161,7 @@ package final class RequestRouter: RemotingService {
         case .queryCorrectionOffset: try queryCorrectionOffset(request, from: connection)
         case .queryConsumerOffset: try queryConsumerOffset(request, from: connection)
         case .updateConsumerOffset: try updateConsumerOffset(request, from: connection)
+        case .consumerSendMsgBack: try consumerSendMessageBack(request, from: connection)
         default: return false
         }
         return true

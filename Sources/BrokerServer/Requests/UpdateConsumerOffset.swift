@@ -18,7 +18,7 @@ extension RequestRouter {
                 code: .invalidParameter,
                 message: "queueId \(header.queueId) or offset \(header.commitOffset) is out of range")
         }
-        broker.delivery.commitOffset(
+        broker.pulls.commit(
             group: header.consumerGroup, topic: header.topic, queueID: header.queueId, offset: header.commitOffset)
         connection.respond(to: request, code: .success)
     }

@@ -78,7 +78,7 @@ extension Broker {
                 request.queueID = queueID
             }
             if request.isBatch { return try storeBatch(request, completion) }
-            if NameRules.isRetryTopic(topic.name), try mustDeadLetter(request) {
+            if NameRules.isRetryTopic(topic.name), !request.isInternal, try mustDeadLetter(request) {
                 return storeDeadLetter(request, completion)
             }
             try store(request, completion)
@@ -226,14 +226,17 @@ extension Broker {
 
     // MARK: Retry topics
 
-    /// Whether a message that a consumer sends to its retry topic has been tried often enough.
+    /// Whether a message that a consumer sends to its retry topic has been tried often enough. A group that consumes in
+    /// order tries on the spot and sends only what it gave up.
     private func mustDeadLetter(_ request: SendRequest) throws(ServiceError) -> Bool {
         let groupName = Self.group(ofRetryTopic: request.topic)
         guard let group = groups.groupOrCreate(groupName) else {
             throw ServiceError(
                 code: .subscriptionGroupNotExist, message: "subscription group not exist, \(groupName)")
         }
-        return request.reconsumeTimes > request.maxReconsumeTimes ?? group.retryMaxTimes
+        if request.reconsumeTimes > request.maxReconsumeTimes ?? group.retryMaxTimes { return true }
+        let now = nowMillis()
+        return queueLocks.withLockedValue { $0.isOrdered(group: groupName, nowMillis: now) }
     }
 
     private func storeDeadLetter(

@@ -32,6 +32,8 @@ package struct SendRequest: Sendable {
     package var isUnitMode = false
     /// Whether the body is a batch.
     package var isBatch = false
+    /// Whether the broker itself sends a message that it has decided on, such as one that a consumer sent back.
+    package var isInternal = false
 
     /// A message with the usual values.
     package init(topic: String, bornTimestampMillis: Int64, bornHost: SocketHost, body: ByteBuffer) {

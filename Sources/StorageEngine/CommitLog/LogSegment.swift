@@ -16,6 +16,12 @@ final class LogSegment: Sendable {
 
     var end: Int64 { base + Int64(region.count) }
 
+    /// Whether the bytes from a log offset on, up to `count` of them, are in memory.
+    func isResident(from offset: Int64, count: Int) -> Bool {
+        let first = Int(max(offset, base) - base)
+        return region.isResident(from: first, count: max(0, min(count, region.count - first)))
+    }
+
     /// Makes the bytes up to a log offset durable, from another one on. Pages behind them, faulted in for the records to
     /// come, are left alone: they would be written twice.
     func synchronize(from start: Int64, to end: Int64) throws(FileSystemError) {

@@ -20,7 +20,10 @@ struct QueueReader {
     }
 
     /// Fills in records, the next offset and the status.
-    func read(_ result: inout ReadResult, into buffer: inout ByteBuffer, matching: ((Int64) -> Bool)?) {
+    func read(
+        _ result: inout ReadResult, into buffer: inout ByteBuffer, matching: ((Int64) -> Bool)?,
+        accepting: ((UnsafeRawBufferPointer) -> Bool)?
+    ) {
         let start = buffer.writerIndex
         var offset = result.nextOffset
         let scanEnd = min(result.maxOffset, offset + Int64(max(Self.scanMax, maxCount * 20)))
@@ -41,7 +44,7 @@ struct QueueReader {
                             isFull = true
                             return
                         }
-                        switch append(unit, queueOffset: here, &result, into: &buffer) {
+                        switch append(unit, queueOffset: here, &result, into: &buffer, accepting) {
                         case .taken: break
                         case .noRecord: removed = true
                         case .unreadable:
@@ -86,7 +89,8 @@ struct QueueReader {
     }
 
     private func append(
-        _ unit: QueueUnit, queueOffset: Int64, _ result: inout ReadResult, into buffer: inout ByteBuffer
+        _ unit: QueueUnit, queueOffset: Int64, _ result: inout ReadResult, into buffer: inout ByteBuffer,
+        _ accepting: ((UnsafeRawBufferPointer) -> Bool)?
     ) -> Taking {
         let before = buffer.writerIndex
         do throws(FileSystemError) {
@@ -98,6 +102,15 @@ struct QueueReader {
             }
         } catch {
             return .unreadable
+        }
+        if let accepting {
+            let isWanted = buffer.withUnsafeReadableBytes { bytes in
+                accepting(UnsafeRawBufferPointer(rebasing: bytes[(before - buffer.readerIndex)...]))
+            }
+            guard isWanted else {
+                buffer.moveWriterIndex(to: before)
+                return .taken
+            }
         }
         result.records.append(
             RecordSlot(

@@ -152,6 +152,13 @@ package protocol MappedRegion: AnyObject, Sendable {
     func copyOut(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError)
     /// Makes a range durable; same promise as `StoreFile.synchronize`.
     func synchronize(from offset: Int, count: Int) throws(FileSystemError)
+    /// Whether a range is in memory, so that copying out of it does not wait for the disk. A hint: true when unknown.
+    func isResident(from offset: Int, count: Int) -> Bool
+}
+
+extension MappedRegion {
+    /// Memory files have nothing to wait for.
+    package func isResident(from offset: Int, count: Int) -> Bool { true }
 }
 
 extension FileSystem {

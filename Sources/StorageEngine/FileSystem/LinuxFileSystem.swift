@@ -322,6 +322,17 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
         }
     }
 
+    func isResident(from offset: Int, count wanted: Int) -> Bool {
+        let start = offset & ~(pageSize - 1)
+        let end = min(count, offset + wanted)
+        guard end > start else { return true }
+        let pageCount = (end - start + pageSize - 1) / pageSize
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pageCount) { pages in
+            guard mincore(address + start, end - start, pages.baseAddress) == 0 else { return true }
+            return pages.allSatisfy { $0 & 1 == 1 }
+        }
+    }
+
     func synchronize(from offset: Int, count wanted: Int) throws(FileSystemError) {
         let start = offset & ~(pageSize - 1)
         let end = min(count, offset + wanted)

@@ -115,7 +115,7 @@ final class MemoryDeliveryStore: DeliveryStore {
 
     func readRecords(
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
-        matching: ((Int64) -> Bool)?
+        matching: ((Int64) -> Bool)?, accepting: ((UnsafeRawBufferPointer) -> Bool)?
     ) -> RecordBatch {
         let (messages, unreadable) = state.withLockedValue { state in
             (state.queues[Key(topic: topic, queueID: queueID)] ?? [], state.unreadable)
@@ -125,7 +125,10 @@ final class MemoryDeliveryStore: DeliveryStore {
         while batch.records.count < maxCount, batch.nextOffset < messages.count {
             let message = messages[Int(batch.nextOffset)]
             guard !unreadable.contains(batch.nextOffset) else { break }
-            if matching?(message.tagsCode) ?? true {
+            let passes =
+                (matching?(message.tagsCode) ?? true)
+                && (accepting.map { message.bytes.withUnsafeReadableBytes($0) } ?? true)
+            if passes {
                 guard batch.records.isEmpty || bytes + message.bytes.readableBytes <= maxBytes else { break }
                 let start = buffer.writerIndex
                 buffer.writeImmutableBuffer(message.bytes)

@@ -89,12 +89,39 @@ import Testing
         #expect(again.queueOffsets == [3])
         try world.ack(3)
         #expect(world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 4)
-        let sql = world.start { request in
-            request.expressionType = "SQL92"
-            request.expression = "a > 1"
-        }
-        #expect(sql.all.map(\.word) == ["failed 1"])
         #expect(world.start { $0.expression = "||" }.all.map(\.word) == ["failed 23"])
+    }
+
+    @Test func filtersByProperties() throws {
+        let world = try DeliveryWorld()
+        for tag in ["a", "b", "a", "c"] { world.send(tag: tag) }
+        func sql(_ expression: String) -> (inout PopRequest) -> Void {
+            { request in
+                request.expressionType = "SQL92"
+                request.expression = expression
+            }
+        }
+        let batch = try #require(world.pop(sql("TAGS <> 'a'")))
+        #expect(batch.queueOffsets == [1, 3])
+        world.advance(1_000)
+        // What comes again is filtered as well.
+        let again = try #require(world.pop(sql("TAGS = 'c'")))
+        #expect(again.queueOffsets == [3])
+        try world.ack(3)
+        #expect(world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 4)
+        #expect(world.start(sql("TAGS >")).all.map(\.word) == ["failed 23"])
+        #expect(
+            world.start {
+                $0.expressionType = "CLASS"; $0.expression = "x"
+            }.all.map(\.word) == ["failed 23"])
+        let waiting = world.start { request in
+            sql("TAGS = 'z'")(&request)
+            request.pollMillis = 10_000
+        }
+        world.send(tag: "y")
+        #expect(waiting.count == 0)
+        world.send(tag: "z")
+        #expect(waiting.all.first?.batch?.queueOffsets == [5])
     }
 
     @Test func checksInApachesOrder() throws {

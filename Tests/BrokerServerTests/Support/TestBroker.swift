@@ -59,6 +59,13 @@ final class TestBroker {
         ).get()
     }
 
+    func put(_ group: SubscriptionGroupConfig) async throws {
+        let outcome = await withCheckedContinuation { done in
+            broker.groups.update(group) { done.resume(returning: $0) }
+        }
+        try outcome.get()
+    }
+
     func send(_ request: SendRequest) async -> SendOutcome {
         await withCheckedContinuation { done in broker.send(request) { done.resume(returning: $0) } }
     }

@@ -1,0 +1,106 @@
+import DeliveryEngine
+import MessageModel
+import NIOCore
+import RemotingCodec
+import StorageEngine
+import Testing
+
+@testable import BrokerServer
+
+@Suite struct SendBackTests {
+    private let test: TestBroker
+
+    init() throws {
+        test = try TestBroker()
+    }
+
+    private func sendBack(_ request: SendBackRequest) async -> ServiceError? {
+        await withCheckedContinuation { done in
+            test.broker.sendBack(request) { outcome in
+                if case .failure(let error) = outcome {
+                    done.resume(returning: error)
+                } else {
+                    done.resume(returning: nil)
+                }
+            }
+        }
+    }
+
+    private func store(_ change: (inout SendRequest) -> Void = { _ in }) async throws -> Int64 {
+        var request = test.request("T", properties: "TAGS\u{1}red\u{2}UNIQ_KEY\u{1}U1\u{2}")
+        request.bornTimestampMillis = 77
+        change(&request)
+        guard case .stored(let receipt) = await test.send(request), case .one(let offset) = receipt.logOffsets else {
+            throw BrokerError(.store, "not stored")
+        }
+        return offset
+    }
+
+    private func only(_ topic: String) async throws -> MessageRecord {
+        while test.broker.store.maxOffset(topic: topic, queueId: 0) < 1 { await Task.yield() }
+        var buffer = ByteBuffer()
+        _ = test.broker.store.read(
+            topic: topic, queueId: 0, from: 0, maxCount: 1, maxBytes: 1 << 20, into: &buffer)
+        return try MessageRecord(buffer)
+    }
+
+    @Test func aMessageWithoutAttemptsLeftIsADeadLetter() async throws {
+        try await test.createTopic("T")
+        let offset = try await store()
+        var request = SendBackRequest(group: "g", logOffset: offset)
+        request.maxReconsumeTimes = 0
+        #expect(await sendBack(request) == nil)
+        let letter = try await only("%DLQ%g")
+        #expect(letter.body == ByteBuffer(string: "hello") && letter.reconsumeTimes == 1)
+        #expect(letter.bornTimestampMillis == 77 && letter.property("TAGS") == "red")
+        #expect(letter.property("RETRY_TOPIC") == "T" && letter.property("DLQ_ORIGIN_TOPIC") == "T")
+        #expect(letter.property("DLQ_ORIGIN_MESSAGE_ID") == "U1" && letter.property("UNIQ_KEY") == "U1")
+        #expect(letter.property("ORIGIN_MESSAGE_ID")?.count == 32 && letter.property("DELAY") == nil)
+        let topic = try #require(test.broker.topics.topic("%DLQ%g"))
+        #expect(topic.readQueueCount == 1 && topic.permission == .readWrite)
+    }
+
+    @Test func aNegativeLevelMeansAtOnce() async throws {
+        try await test.createTopic("T")
+        var request = SendBackRequest(group: "g", logOffset: try await store())
+        request.delayLevel = -1
+        #expect(await sendBack(request) == nil)
+        _ = try await only("%DLQ%g")
+    }
+
+    @Test func refusesWhatItCannotDo() async throws {
+        try await test.createTopic("T")
+        let offset = try await store()
+        #expect(await sendBack(SendBackRequest(group: "", logOffset: offset))?.code == .subscriptionGroupNotExist)
+        #expect(await sendBack(SendBackRequest(group: "g", logOffset: 1 << 40))?.code == .systemError)
+        #expect(await sendBack(SendBackRequest(group: "g", logOffset: offset + 1))?.code == .systemError)
+        #expect(await sendBack(SendBackRequest(group: "g", logOffset: -1))?.code == .systemError)
+        _ = try await test.broker.topics.put(TopicConfig(name: "%DLQ%g", permission: .read)).get()
+        var request = SendBackRequest(group: "g", logOffset: offset)
+        request.delayLevel = -1
+        #expect(await sendBack(request)?.code == .noPermission)
+    }
+
+    @Test func aGroupWithoutRetryQueuesDropsWhatFails() async throws {
+        try await test.createTopic("T")
+        var group = SubscriptionGroupConfig(name: "g")
+        group.retryQueueCount = 0
+        try await test.put(group)
+        #expect(await sendBack(SendBackRequest(group: "g", logOffset: try await store())) == nil)
+        #expect(test.broker.topics.topic("%RETRY%g") == nil)
+    }
+
+    @Test func whatAnOrderlyGroupSendsToItsRetryTopicIsADeadLetter() async throws {
+        _ = try await test.broker.topics.put(TopicConfig(name: "%RETRY%g", readQueueCount: 1, writeQueueCount: 1)).get()
+        let queue = QueueLocks.Queue(topic: "T", queueID: 0)
+        let now = test.broker.nowMillis()
+        _ = test.broker.queueLocks.withLockedValue {
+            $0.lock(group: "g", clientID: "c", queues: [queue], nowMillis: now)
+        }
+        var request = test.request("%RETRY%g")
+        request.reconsumeTimes = 1
+        guard case .stored = await test.send(request) else { throw BrokerError(.store, "not stored") }
+        _ = try await only("%DLQ%g")
+        #expect(test.broker.store.maxOffset(topic: "%RETRY%g", queueId: 0) == 0)
+    }
+}
