@@ -16,7 +16,7 @@ extension DeliveryService {
         var buffer = ByteBuffer()
         let read = dependencies.store.readRecords(
             topic: key.topic, queueID: deadLetter.queueID, from: deadLetter.offset, maxCount: 1,
-            maxBytes: configuration.popBytesMax, into: &buffer, matching: nil, accepting: nil)
+            maxBytes: configuration.popBytesMax, into: &buffer, matching: nil)
         guard let record = read.records.first, record.queueOffset == deadLetter.offset,
             let view = MessageRecord(buffer, range: record.range)
         else {

@@ -19,6 +19,18 @@ package protocol DeliveryStore: Sendable {
         _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void)
 }
 
+extension DeliveryStore {
+    /// Reads records that pass `matching`, whatever else they hold.
+    func readRecords(
+        topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
+        matching: ((Int64) -> Bool)?
+    ) -> RecordBatch {
+        readRecords(
+            topic: topic, queueID: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer,
+            matching: matching, accepting: nil)
+    }
+}
+
 /// Records read from a queue.
 package struct RecordBatch: Sendable {
     /// One record.

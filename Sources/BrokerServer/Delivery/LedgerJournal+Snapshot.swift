@@ -161,7 +161,7 @@ extension LedgerJournal {
             var buffer = ByteBuffer()
             let read = store.readRecords(
                 topic: Self.topic, queueID: 0, from: next, maxCount: Self.replayCount, maxBytes: Self.replayBytes,
-                into: &buffer, matching: nil, accepting: nil)
+                into: &buffer, matching: nil)
             guard read.nextOffset > next else {
                 logger.error("records of ack ledgers cannot be read", metadata: ["from": "\(next)", "to": "\(end)"])
                 break
