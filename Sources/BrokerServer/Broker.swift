@@ -34,6 +34,10 @@ package final class Broker: Sendable {
     package let localProducers = LocalProducers()
     /// Consumers that keep their own position.
     package let pulls: PullService
+    /// Whether groups pull or pop.
+    package let requestModes: RequestModeRegistry
+    /// Where topics are on other brokers; nil for a broker on its own.
+    let routeFinder = NIOLockedValueBox<RouteFinder?>(nil)
     /// Queues leased to clients that consume in order.
     let queueLocks = NIOLockedValueBox(QueueLocks())
     /// The wall clock.
@@ -72,8 +76,9 @@ package final class Broker: Sendable {
         groups = try GroupRegistry(
             settings: configuration.groups, storage: storage, worker: worker, nowMillis: nowMillis, logger: logger,
             creates: { isSystem in live.autoCreateSubscriptionGroup || (isSystem && live.enableCreateSysGroup) })
+        requestModes = try RequestModeRegistry(storage: storage, worker: worker, logger: logger)
         clients = ClientRegistry(
-            configuration: configuration, groups: groups, nowMillis: nowMillis,
+            configuration: configuration, groups: groups, nowMillis: nowMillis, logger: logger,
             isNotifying: { live.notifyConsumerIDsChangedEnable })
         guard let host = SocketHost(ipAddress: configuration.brokerIP1, port: Int32(configuration.listenPort)) else {
             throw BrokerError(

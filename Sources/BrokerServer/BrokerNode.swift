@@ -54,6 +54,11 @@ package final class BrokerNode: Sendable {
         let address = HostPort(host: configuration.brokerIP1, port: port)
         let registrar = NameServerRegistrar(
             broker: broker, brokerAddress: address.description, client: client, logger: logger)
+        if !configuration.nameServers.isEmpty {
+            let finder = RouteFinder(
+                client: client, nameServers: configuration.nameServers, nowMillis: broker.nowMillis)
+            broker.routeFinder.withLockedValue { $0 = finder }
+        }
         let (broker, expiryPeriod) = (broker, TimeAmount.seconds(Self.expiryPeriodSeconds))
         let samplePeriod = TimeAmount.milliseconds(BrokerStatistics.samplePeriodMillis)
         let tasks = [
@@ -80,6 +85,7 @@ package final class BrokerNode: Sendable {
             return running
         }
         for task in stopped.tasks { task.cancel() }
+        broker.routeFinder.withLockedValue { $0 = nil }
         await stopped.registrar?.stop(timeoutMillis: Self.goodbyeMillisMax)
         await withTaskGroup { group in
             for server in stopped.servers { group.addTask { await server.shutdown(graceMillis: graceMillis) } }

@@ -1,6 +1,7 @@
 """The 4.x C++ client consumes straight from a broker that it found through our name server."""
 
 from harness.legacy import LegacyConsumer, produce
+from harness.remoting import INVOKE_BROKER_TO_RESET_OFFSET, RemotingSocket
 from harness.waiting import eventually
 
 
@@ -55,3 +56,38 @@ def test_each_broadcasting_consumer_gets_everything(deployment):
         produce(deployment.namesrv, topic, "single", 20)
         one.wait_for(expected(20), seconds=45)
         two.wait_for(expected(20), seconds=45)
+
+
+def reset_offsets(deployment, topic: str, group: str, timestamp: int) -> None:
+    """As mqadmin resetOffsetByTime does."""
+    with RemotingSocket(deployment.broker_address) as broker:
+        head, body = broker.call(INVOKE_BROKER_TO_RESET_OFFSET, {
+            "topic": topic, "group": group, "timestamp": str(timestamp), "isForce": "true"})
+        assert head["code"] == 0, head
+        assert b'"offsetTable":{{"brokerName"' in body
+
+
+def test_a_reset_brings_messages_again(deployment):
+    topic, group = deployment.topic(one_broker=True), deployment.group()
+    produce(deployment.namesrv, topic, "single", 10)
+    with LegacyConsumer(deployment, topic, group) as consumer:
+        consumer.wait_for(expected(10))
+        reset_offsets(deployment, topic, group, 0)
+        # The waiting pulls are told at once; the client takes a queue up again after a pause of its own.
+        eventually(
+            lambda: len(consumer.messages) >= 20, lambda: f"{len(consumer.messages)} of 20 deliveries", seconds=60)
+    assert set(consumer.bodies()[10:]) == expected(10)
+
+
+def test_a_reset_to_the_end_skips_messages(deployment):
+    topic, group = deployment.topic(one_broker=True), deployment.group()
+    with LegacyConsumer(deployment, topic, group) as consumer:
+        produce(deployment.namesrv, topic, "single", 5)
+        consumer.wait_for(expected(5))
+    produce(deployment.namesrv, topic, "single", 10, "skipped")
+    eventually(lambda: deployment.admin.stored_count(topic) == 15, "all are in the consume queues")
+    reset_offsets(deployment, topic, group, -1)
+    with LegacyConsumer(deployment, topic, group) as consumer:
+        produce(deployment.namesrv, topic, "single", 3)
+        consumer.wait_for(expected(3), seconds=60)
+    assert not [body for body in consumer.bodies() if body.startswith("skipped")]

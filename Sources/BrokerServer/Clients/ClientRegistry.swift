@@ -1,3 +1,4 @@
+import Logging
 import MessageModel
 import NIOConcurrencyHelpers
 import RemotingCodec
@@ -16,11 +17,13 @@ package final class ClientRegistry: Sendable {
     private let groups: GroupRegistry
     private let nowMillis: @Sendable () -> Int64
     private let isNotifying: @Sendable () -> Bool
+    private let logger: Logger
 
     init(
         configuration: BrokerConfiguration, groups: GroupRegistry, nowMillis: @escaping @Sendable () -> Int64,
-        isNotifying: @escaping @Sendable () -> Bool = { true }
+        logger: Logger, isNotifying: @escaping @Sendable () -> Bool = { true }
     ) {
+        self.logger = logger
         var limits = ClientTable.Limits()
         limits.expiryMillis = configuration.clientExpiryMillis
         limits.subscriptionExpiryMillis = configuration.subscriptionExpiryMillis
@@ -44,6 +47,14 @@ package final class ClientRegistry: Sendable {
                 withoutSubscriptions: withoutSubscriptions, nowMillis: now)
         }
         announce(effect)
+        for fault in effect.newFaults {
+            logger.warning(
+                "a consumer group is set up in a way that loses or repeats messages",
+                metadata: [
+                    "group": "\(fault.group)", "fault": "\(fault.kind.sentence)", "client": "\(client.clientID)",
+                    "address": "\(client.address)",
+                ])
+        }
         return effect
     }
 
@@ -91,6 +102,15 @@ package final class ClientRegistry: Sendable {
     func producer(clientID: String) -> RemotingServerConnection? {
         state.withLockedValue { state in
             state.table.producerConnection(clientID: clientID).flatMap { state.connections[$0] }
+        }
+    }
+
+    /// The members of a consumer group with their connections.
+    func members(group: String) -> [(ClientIdentity, RemotingServerConnection)] {
+        state.withLockedValue { state in
+            (state.table.consumers[group]?.members ?? [:]).compactMap { id, member in
+                state.connections[id].map { (member.identity, $0) }
+            }
         }
     }
 

@@ -57,6 +57,8 @@ package struct ClientTable: Sendable {
         package var changedGroups: [String] = []
         /// Whether the subscription fingerprints differ from what the table holds (heartbeat version 2).
         package var hasSubscriptionChanged = false
+        /// Groups in which something became wrong that somebody should look into.
+        package var newFaults: [GroupFault] = []
         /// Whether something was refused because the table is full.
         package var isFull = false
     }
@@ -64,6 +66,15 @@ package struct ClientTable: Sendable {
     struct Member: Hashable, Sendable {
         var identity: ClientIdentity
         var lastSeenMillis: Int64
+        /// What it subscribes to, for comparison with others; 0 when it never said.
+        var subscriptionHash = 0
+        /// How it consumes.
+        var mode = ConsumerMode()
+    }
+
+    struct ConsumerMode: Hashable, Sendable {
+        var consumeType = ConsumeType.passively
+        var messageModel = GroupMessageModel.clustering
     }
 
     struct ConsumerGroup: Sendable {
@@ -74,6 +85,8 @@ package struct ClientTable: Sendable {
         var subscriptions: [String: SubscriptionData] = [:]
         var fingerprint: Int32 = 0
         var emptySinceMillis: Int64?
+        /// What is wrong with its members at the moment.
+        var faults: Set<GroupFault.Kind> = []
     }
 
     private let limits: Limits
@@ -102,7 +115,7 @@ package struct ClientTable: Sendable {
         consumers beats: [ConsumerBeat], fingerprint: Int32 = 0, withoutSubscriptions: Bool = false, nowMillis: Int64
     ) -> Effect {
         var effect = Effect()
-        let member = Member(identity: client, lastSeenMillis: nowMillis)
+        var member = Member(identity: client, lastSeenMillis: nowMillis)
         for group in producerGroups {
             if producers[group]?[connection] == nil, !admit(.producer(group), connection) {
                 effect.isFull = true
@@ -121,6 +134,10 @@ package struct ClientTable: Sendable {
                 ?? ConsumerGroup(
                     consumeType: beat.consumeType, messageModel: beat.messageModel,
                     consumeFromWhere: beat.consumeFromWhere)
+            member.mode = ConsumerMode(consumeType: beat.consumeType, messageModel: beat.messageModel)
+            member.subscriptionHash =
+                withoutSubscriptions
+                ? group.members[connection]?.subscriptionHash ?? 0 : Self.hash(of: beat.subscriptions)
             var isChanged = group.members.updateValue(member, forKey: connection) == nil
             group.emptySinceMillis = nil
             group.consumeType = beat.consumeType
@@ -131,6 +148,7 @@ package struct ClientTable: Sendable {
                 if merge(beat.subscriptions, into: &group) { isChanged = true }
                 group.fingerprint = fingerprint
             }
+            effect.newFaults += group.noteFaults(name: beat.group)
             consumers[beat.group] = group
             if isChanged { effect.changedGroups.append(beat.group) }
         }
@@ -189,8 +207,10 @@ package struct ClientTable: Sendable {
     // MARK: Questions
 
     /// The ids of the clients in a consumer group, in order; empty when the group is unknown.
+    ///
+    /// Each id once, though two connections may bear it: a share for the second would be nobody's.
     package func clientIDs(group: String) -> [String] {
-        consumers[group]?.members.values.map(\.identity.clientID).sorted() ?? []
+        Set(consumers[group]?.members.values.map(\.identity.clientID) ?? []).sorted()
     }
 
     /// The connections of a consumer group.
@@ -263,6 +283,7 @@ package struct ClientTable: Sendable {
             if producers[group]?.isEmpty == true { producers[group] = nil }
         case .consumer(let group):
             consumers[group]?.members[connection] = nil
+            _ = consumers[group]?.noteFaults(name: group)
             if consumers[group]?.members.isEmpty == true { consumers[group]?.emptySinceMillis = nowMillis }
         }
         return true

@@ -31,8 +31,8 @@ enum ApacheBrokerKeys {
         configManagerVersion connectTimeoutMillis consumerFallbehindThreshold consumerManageThreadPoolNums
         consumerManagerThreadPoolQueueCapacity consumerOffsetUpdateVersionStep controllerAddr
         controllerHeartBeatTimeoutMills correctLogicMinOffsetForceInterval correctLogicMinOffsetSleepInterval
-        dLegerGroup dLegerPeers dLegerSelfId dataReadAheadEnable debugLockEnable defaultMessageRequestMode
-        defaultPopShareQueueNum delayOffsetUpdateVersionStep deleteCommitLogFilesInterval
+        dLegerGroup dLegerPeers dLegerSelfId dataReadAheadEnable debugLockEnable
+        delayOffsetUpdateVersionStep deleteCommitLogFilesInterval
         deleteConsumeQueueFilesInterval deleteFileBatchMax destroyMapedFileIntervalForcibly disableCallbackExecutor
         disableConsumeIfConsumerReadSlowly disableNettyWorkerGroup disappearTimeAfterStart diskFallRecorded
         dispatchCqCacheNum dispatchCqThreads dispatchFromSenderThread enableAcceleratedRecovery enableAsyncReput
@@ -77,7 +77,7 @@ enum ApacheBrokerKeys {
         rmqAddressServerDomain rmqAddressServerSubGroup rocketmqHome sampleCountThreshold sampleSteps
         scheduleAsyncDeliverMaxPendingLimit scheduleAsyncDeliverMaxResendNum2Blocked searchBcqByCacheEnable
         sendHeartbeatTimeoutMillis sendMessageThreadPoolNums sendThreadPoolQueueCapacity serverAsyncSemaphoreValue
-        serverCallbackExecutorThreads serverLoadBalancerEnable serverOnewaySemaphoreValue
+        serverCallbackExecutorThreads serverOnewaySemaphoreValue
         serverPooledByteBufAllocatorEnable serverSocketBacklog serverSocketRcvBufSize serverSocketSndBufSize
         serverWorkerThreads skipPreOnline slaveReadEnable slaveTimeout socksProxyConfig
         splitMetadataSize splitRegistrationSize storePathDLedgerCommitLog storeType

@@ -91,6 +91,10 @@ package struct BrokerConfiguration: Sendable {
     package var enablePropertyFilter = true
     /// Whether a reset of offsets is kept by the broker until the consumer's next pull; else clients are told at once.
     package var useServerSideResetOffset = true
+    /// Whether the broker shares queues out among the members of a group that ask it; else each gets all.
+    package var serverLoadBalancerEnable = true
+    /// How groups fetch topics that nobody set a mode for.
+    package var defaultRequestMode = RequestModeRegistry.Mode(mode: .pull, popShareQueueCount: -1)
     /// Directory of the store.
     package var storePath = "store"
     /// Directory of the commit log.
@@ -258,6 +262,10 @@ extension BrokerConfiguration {
         litePullMessageEnable = try reader.bool("litePullMessageEnable", default: true)
         enablePropertyFilter = try reader.bool("enablePropertyFilter", default: true)
         useServerSideResetOffset = try reader.bool("useServerSideResetOffset", default: true)
+        serverLoadBalancerEnable = try reader.bool("serverLoadBalancerEnable", default: true)
+        defaultRequestMode.mode = try reader.choice("defaultMessageRequestMode", default: .pull)
+        defaultRequestMode.popShareQueueCount = Int32(
+            try reader.integer("defaultPopShareQueueNum", default: -1, in: -1...65_536))
     }
 
     private mutating func readStore(

@@ -10,6 +10,7 @@ extension RequestRouter {
             switch deleted {
             case .success:
                 broker.statistics.forget(group: header.groupName)
+                broker.pulls.groupDeleted(header.groupName)
                 if header.cleanOffset == true { broker.delivery.groupDeleted(header.groupName) }
                 connection.respond(to: request, code: .success)
             case .failure(let error): connection.respond(to: request, error: error)

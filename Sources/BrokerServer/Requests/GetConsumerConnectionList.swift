@@ -9,9 +9,10 @@ extension RequestRouter {
         guard let group = broker.clients.ask({ $0.consumers[name] }), !group.members.isEmpty else {
             throw ServiceError(code: .consumerNotOnline, message: "the consumer group[\(name)] not online")
         }
-        let body = ConsumerConnections(
+        var body = ConsumerConnections(
             connections: group.members.values.map(\.identity).clientConnections, subscriptions: group.subscriptions,
             consumeType: group.consumeType, messageModel: group.messageModel, consumeFromWhere: group.consumeFromWhere)
+        body.warnings = GroupFault.Kind.allCases.filter(group.faults.contains).map(\.sentence)
         connection.respond(to: request, code: .success, body: body.encode())
     }
 }

@@ -6,8 +6,12 @@ extension RequestRouter {
     /// QUERY_CONSUMER_OFFSET (14): where a group goes on in a queue.
     func queryConsumerOffset(_ request: RemotingCommand, from connection: RemotingServerConnection) throws {
         let header = try request.header(QueryConsumerOffsetRequestHeader.self)
-        let known = broker.delivery.offsets.offset(
+        let pending = broker.pulls.resets.pending(
             group: header.consumerGroup, topic: header.topic, queueID: header.queueId)
+        let known =
+            pending
+            ?? broker.delivery.offsets.offset(
+                group: header.consumerGroup, topic: header.topic, queueID: header.queueId)
         if let known, known >= 0 {
             return connection.respond(
                 to: request, code: .success, header: QueryConsumerOffsetResponseHeader(offset: known))

@@ -138,6 +138,9 @@ package final class RequestRouter: RemotingService {
         case .heartBeat: try heartbeat(request, from: connection)
         case .unregisterClient: try unregisterClient(request, from: connection)
         case .checkClientConfig: try checkClientConfig(request, from: connection)
+        case .queryAssignment: try queryAssignment(request, from: connection)
+        case .setMessageRequestMode: try setMessageRequestMode(request, from: connection)
+        case .getAllMessageRequestMode: getAllMessageRequestMode(request, from: connection)
         case .lockBatchMq: try lockBatch(request, from: connection)
         case .unlockBatchMq: try unlockBatch(request, from: connection)
         case .getConsumerListByGroup: try getConsumerListByGroup(request, from: connection)
@@ -161,6 +164,7 @@ package final class RequestRouter: RemotingService {
         case .queryCorrectionOffset: try queryCorrectionOffset(request, from: connection)
         case .queryConsumerOffset: try queryConsumerOffset(request, from: connection)
         case .updateConsumerOffset: try updateConsumerOffset(request, from: connection)
+        case .invokeBrokerToResetOffset: try resetOffset(request, from: connection)
         case .consumerSendMsgBack: try consumerSendMessageBack(request, from: connection)
         default: return false
         }

@@ -49,6 +49,8 @@ package struct ConsumerConnections: JSONBody, Hashable {
     package var messageModel: GroupMessageModel?
     /// Where it started when it was new.
     package var consumeFromWhere: ConsumeFromWhere?
+    /// What is wrong with the group, in sentences. Not in Apache's body; its tools pass over it.
+    package var warnings: [String] = []
 
     /// A group's connections.
     package init(
@@ -73,6 +75,7 @@ package struct ConsumerConnections: JSONBody, Hashable {
         for element in try fields.array("connectionSet") ?? [] {
             connections.append(try ClientConnection(json: element))
         }
+        warnings = try fields.texts("warnings")
         for member in try fields.object("subscriptionTable") ?? JSONObject() {
             subscriptions[member.key.text] = try SubscriptionData(json: member.value)
         }
@@ -86,6 +89,7 @@ package struct ConsumerConnections: JSONBody, Hashable {
         if let consumeType { object.append("consumeType", .string(consumeType.rawValue)) }
         if let messageModel { object.append("messageModel", .string(messageModel.rawValue)) }
         object.append("subscriptionTable", .object(JSONObject(sorted: subscriptions) { $0.json }))
+        if !warnings.isEmpty { object.append("warnings", .texts(warnings)) }
         return .object(object)
     }
 }

@@ -46,7 +46,7 @@ package struct QueryAssignmentRequestBody: JSONBody, Hashable {
 }
 
 /// How a client has to fetch a queue.
-package enum MessageRequestMode: String, Sendable {
+package enum MessageRequestMode: String, Sendable, CaseIterable {
     case pull = "PULL"
     case pop = "POP"
 }

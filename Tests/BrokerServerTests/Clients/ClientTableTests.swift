@@ -35,11 +35,31 @@ struct ClientTableTests {
         #expect(hear("c1", a, beat("g"), at: 10) == changed())
         #expect(hear("c2", b, beat("g"), at: 20) == changed("g"))
         #expect(hear("c1", a, beat("g", version: 2), at: 30) == changed())
-        #expect(hear("c1", a, beat("g", topics: ["T", "U"]), at: 40) == changed("g"))
-        #expect(hear("c1", a, beat("g", topics: ["U"]), at: 50) == changed("g"))
+        #expect(hear("c1", a, beat("g", topics: ["T", "U"]), at: 40).changedGroups == ["g"])
+        #expect(hear("c1", a, beat("g", topics: ["U"]), at: 50).changedGroups == ["g"])
         #expect(table.clientIDs(group: "g") == ["c1", "c2"])
         #expect(table.groups(subscribedTo: "U") == ["g"])
         #expect(table.groups(subscribedTo: "T").isEmpty)
+    }
+
+    @Test("members that do not fit together are told once")
+    func faults() {
+        var table = ClientTable()
+        func hear(_ name: String, _ id: ClientConnectionID, _ beat: ConsumerBeat) -> [GroupFault.Kind] {
+            table.heartbeat(client(name), on: id, producerGroups: [], consumers: [beat], nowMillis: 0).newFaults
+                .map(\.kind)
+        }
+        #expect(hear("c1", a, beat("g")) == [])
+        #expect(hear("c2", b, beat("g", topics: ["U"])) == [.differentSubscriptions])
+        #expect(hear("c1", a, beat("g")) == [])
+        #expect(table.consumers["g"]?.faults == [.differentSubscriptions])
+        #expect(hear("c2", b, beat("g", version: 9)) == [])
+        #expect(table.consumers["g"]?.faults == [])
+        #expect(hear("c2", b, beat("g", topics: ["U"])) == [.differentSubscriptions])
+        #expect(hear("c2", b, beat("g", model: .broadcasting)) == [.differentModes])
+        #expect(hear("c1", b, beat("g")) == [.duplicateClientID])
+        // Two clients of one name take one share.
+        #expect(table.clientIDs(group: "g") == ["c1"])
     }
 
     @Test("unregistering and closing remove a member once")

@@ -20,12 +20,20 @@ def _command(script: str, *arguments: str) -> list[str]:
     return [str(PYTHON), str(SCRIPTS / script), *arguments]
 
 
-def produce(namesrv: str, topic: str, kind: str, count: int) -> list[str]:
+def produce(namesrv: str, topic: str, kind: str, count: int, *prefix: str) -> list[str]:
     """Sends with the legacy producer; the lines it prints, `ID OFFSET` each."""
     done = subprocess.run(
-        _command("legacy_producer.py", namesrv, topic, kind, str(count)), capture_output=True, text=True, timeout=90)
+        _command("legacy_producer.py", namesrv, topic, kind, str(count), *prefix), capture_output=True, text=True,
+        timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr
     return [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line.startswith("sent ")]
+
+
+def produce_in_background(namesrv: str, topic: str, kind: str, count: int, *prefix: str) -> subprocess.Popen:
+    """Sends with the legacy producer while the test goes on."""
+    return subprocess.Popen(
+        _command("legacy_producer.py", namesrv, topic, kind, str(count), *prefix), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
 
 
 class LegacyConsumer:
