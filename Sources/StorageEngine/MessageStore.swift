@@ -36,7 +36,8 @@ package final class MessageStore: Sendable {
         self.files = fileSystem
         self.clock = clock
         segments = LogSegments(
-            files: fileSystem, directory: configuration.logDirectory, fileBytes: configuration.commitLogFileBytes)
+            files: fileSystem, directory: configuration.logDirectory, root: configuration.rootPath,
+            fileBytes: configuration.commitLogFileBytes)
         queues = ConsumeQueueTable(files: fileSystem, configuration: configuration)
         index = KeyIndex(
             files: fileSystem, configuration: configuration, segments: segments, clock: clock, notices: notices)
@@ -87,9 +88,11 @@ package final class MessageStore: Sendable {
         }
         var recovery = Recovery(
             segments: segments, queues: queues, checkpoint: checkpoint, wasClean: wasClean,
-            checksBodies: configuration.checkCRCOnRecover, delayLevels: configuration.delayLevels,
+            pagesWereLost: segments.hasLostPages, checksBodies: configuration.checkCRCOnRecover,
+            delayLevels: configuration.delayLevels,
             queuesAreMissing: !files.exists(configuration.queueDirectory), clock: clock, notices: notices)
         try recovery.run()
+        try StoreError.wrap { () throws(FileSystemError) in try segments.forgetLostPages() }
         try index?.open(
             KeyIndex.Start(wasClean: wasClean, checkpoint: checkpoint, logEnd: recovery.report.logEnd))
         life.withLockedValue { $0.report = recovery.report }

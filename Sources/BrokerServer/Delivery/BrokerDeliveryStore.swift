@@ -4,14 +4,14 @@ import RemotingCodec
 import StorageEngine
 
 /// The message store as the delivery service sees it.
-struct BrokerDeliveryStore: DeliveryStore {
+package struct BrokerDeliveryStore: DeliveryStore {
     private let store: MessageStore
     private let storeHost: SocketHost
     private let statistics: BrokerStatistics?
     private let nowMillis: @Sendable () -> Int64
 
     /// Messages that delivery writes bear `storeHost` as their broker's address.
-    init(
+    package init(
         store: MessageStore, storeHost: SocketHost, statistics: BrokerStatistics? = nil,
         nowMillis: @escaping @Sendable () -> Int64
     ) {
@@ -21,11 +21,13 @@ struct BrokerDeliveryStore: DeliveryStore {
         self.nowMillis = nowMillis
     }
 
-    func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64) {
+    /// As the store has them.
+    package func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64) {
         (store.minOffset(topic: topic, queueId: queueID), store.maxOffset(topic: topic, queueId: queueID))
     }
 
-    func readRecords(
+    /// Reads from the store; a queue or offset that is not there gives nothing.
+    package func readRecords(
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
         matching: ((Int64) -> Bool)?, accepting: ((UnsafeRawBufferPointer) -> Bool)?
     ) -> RecordBatch {
@@ -50,7 +52,8 @@ struct BrokerDeliveryStore: DeliveryStore {
             }, nextOffset: nextOffset)
     }
 
-    func appendRecord(
+    /// Appends to the store, for queue 0.
+    package func appendRecord(
         _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void
     ) {
         let original = record.original

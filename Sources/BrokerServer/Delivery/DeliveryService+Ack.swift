@@ -162,6 +162,7 @@ extension SubscriptionState {
     mutating func ack(queueID: Int32, offset: Int64, popMillis: Int64, isOrdered: Bool) -> AckOutcome {
         let index = Int(queueID)
         guard !isRemoved, index < queues.count,
+            queues[index]?.isOfLostMessage(offset: offset, popMillis: popMillis) == false,
             let outcome = queues[index]?.ledger.ack(offset: offset, popMillis: popMillis, isOrdered: isOrdered)
         else { return .neverDelivered }
         if case .acked = outcome { record(.done(offset: offset), queueID: queueID) }
@@ -171,6 +172,7 @@ extension SubscriptionState {
     mutating func changeInvisible(_ request: AckRequest, visibleAtMillis: Int64) -> ChangeOutcome {
         let index = Int(request.queueID)
         guard !isRemoved, index < queues.count,
+            queues[index]?.isOfLostMessage(offset: request.offset, popMillis: request.popMillis) == false,
             let outcome = queues[index]?.ledger.changeInvisible(
                 offset: request.offset, popMillis: request.popMillis, visibleAtMillis: visibleAtMillis)
         else { return .neverDelivered }

@@ -67,6 +67,8 @@ package final class DeliveryService: Sendable {
     let timers = DeliveryTimers<Subscription>(threadName: "delivery-timer")
     let waiterCount = Atomic<Int>(0)
     let isClosed = Atomic<Bool>(false)
+    /// When ``recover()`` ran.
+    let startMillis = Atomic<Int64>(.min)
     private let reviveQueue = Atomic<UInt32>(0)
 
     /// A service over an open or yet unopened store.
@@ -90,8 +92,9 @@ package final class DeliveryService: Sendable {
 
     /// Rebuilds the ledgers from the last snapshot and the records after it; the store is open, nothing is served yet.
     package func recover() throws(BrokerError) {
+        startMillis.store(dependencies.nowMillis(), ordering: .relaxed)
         let (image, needsSnapshot) = try journal.recover()
-        for (key, queues) in image.ledgers { restore(queues, of: table.findOrMake(key)) }
+        for (key, queues) in image.ordered { restore(queues, of: table.findOrMake(key)) }
         guard needsSnapshot, !journal.snapshot(table.all) else { return }
         throw BrokerError(.registryFile, "the snapshot of the ack ledgers cannot be saved")
     }
@@ -100,14 +103,16 @@ package final class DeliveryService: Sendable {
     /// messages from the end of a queue, and their offsets will be given to others.
     private func restore(_ queues: [Int32: AckLedger], of subscription: Subscription) {
         let mustList = subscription.withState { state in
-            for (queueID, ledger) in queues where queueID >= 0 && queueID < Self.queueIDMax {
+            for (queueID, ledger) in queues.sorted(by: { $0.key < $1.key })
+            where queueID >= 0 && queueID < Self.queueIDMax {
                 let bounds = dependencies.store.bounds(topic: subscription.key.topic, queueID: queueID)
                 var ledger = ledger
                 if ledger.reconcile(minOffset: bounds.min, maxOffset: bounds.max) {
                     state.record(.reconcile(minOffset: bounds.min, maxOffset: bounds.max), queueID: queueID)
                 }
                 state.grow(to: queueID)
-                state.queues[Int(queueID)] = QueueState(ledger: ledger)
+                state.queues[Int(queueID)] = QueueState(
+                    ledger: ledger, startOffset: bounds.max, startMillis: startMillis.load(ordering: .relaxed))
             }
             return state.mustList()
         }

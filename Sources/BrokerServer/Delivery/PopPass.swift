@@ -105,7 +105,8 @@ struct PopPass {
         if state.queues[index] == nil {
             let start = startOffset(queueID, bounds)
             state.queues[index] = QueueState(
-                ledger: AckLedger(startOffset: start, limits: service.configuration.ledger))
+                ledger: AckLedger(startOffset: start, limits: service.configuration.ledger), startOffset: bounds.max,
+                startMillis: service.startMillis.load(ordering: .relaxed))
             state.record(.start(offset: start), queueID: queueID)
         }
         if state.queues[index]?.ledger.reconcile(minOffset: bounds.min, maxOffset: bounds.max) == true {

@@ -32,6 +32,16 @@ struct QueueState {
     var ledger: AckLedger
     /// The low-water mark last committed to the consumer offsets.
     var committedOffset: Int64 = -1
+    /// Where the queue ended when the broker started, or when its ledger was made after that.
+    var startOffset: Int64
+    /// When the broker started.
+    var startMillis: Int64
+
+    /// A handle from before the start whose offset was beyond the queue's end then: a power failure took its message,
+    /// and the offset is another one's.
+    func isOfLostMessage(offset: Int64, popMillis: Int64) -> Bool {
+        popMillis < startMillis && offset >= startOffset
+    }
 }
 
 /// What is guarded by a subscription's lock.
@@ -175,8 +185,10 @@ final class SubscriptionTable: Sendable {
         shard(topic: topic).withLockedValue { $0.byTopic[topic] ?? [] }
     }
 
+    /// In an order that is the same in each process: records are written in it.
     var all: [Subscription] {
         shards.flatMap { shard in shard.withLockedValue { Array($0.byKey.values) } }
+            .sorted { ($0.key.topic, $0.key.group) < ($1.key.topic, $1.key.group) }
     }
 
     func remove(_ key: SubscriptionKey) {

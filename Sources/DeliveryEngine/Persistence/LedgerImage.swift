@@ -70,6 +70,11 @@ package struct LedgerRecord: Sendable {
 package struct LedgerImage: Sendable {
     /// The ledgers by subscription and queue.
     package private(set) var ledgers: [SubscriptionKey: [Int32: AckLedger]] = [:]
+
+    /// The ledgers by topic and group, in order.
+    package var ordered: [(key: SubscriptionKey, value: [Int32: AckLedger])] {
+        ledgers.sorted { ($0.key.topic, $0.key.group) < ($1.key.topic, $1.key.group) }
+    }
     private let limits: AckLedger.Limits
 
     /// No ledgers.
@@ -122,11 +127,12 @@ package struct LedgerSnapshot: Sendable {
         var bytes = Self.magic
         LedgerWriter.signed(nextRecord, to: &bytes)
         LedgerWriter.unsigned(UInt64(image.ledgers.count), to: &bytes)
-        for (key, queues) in image.ledgers {
+        // In order, so that equal images have equal bytes.
+        for (key, queues) in image.ordered {
             LedgerWriter.text(key.group, to: &bytes)
             LedgerWriter.text(key.topic, to: &bytes)
             LedgerWriter.unsigned(UInt64(queues.count), to: &bytes)
-            for (queueID, ledger) in queues {
+            for (queueID, ledger) in queues.sorted(by: { $0.key < $1.key }) {
                 LedgerWriter.signed(Int64(queueID), to: &bytes)
                 ledger.encode(into: &bytes)
             }

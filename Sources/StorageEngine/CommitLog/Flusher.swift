@@ -151,6 +151,7 @@ final class Flusher: Sendable {
             let refusal = StoreError(
                 .fenced, "fsync of the commit log failed (\(error)): the broker takes no messages until it is restarted"
             )
+            log.segments.noteLostPages()
             log.fence(refusal)
             return refusal
         }

@@ -35,6 +35,20 @@ final class LogSegment: Sendable {
         try file.synchronize()
     }
 
+    /// Writes what is there from a log offset on once more.
+    func rewrite(from offset: Int64) throws(FileSystemError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
+        defer { buffer.deallocate() }
+        var index = Int(max(offset, base) - base)
+        while index < region.count, let data = file.nextData(from: index), data < region.count {
+            index = max(index, data)
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, region.count - index)])
+            try region.copyOut(into: piece, at: index)
+            try region.copyIn(UnsafeRawBufferPointer(piece), at: index)
+            index += piece.count
+        }
+    }
+
     /// Makes everything behind a log offset read as zeros.
     func erase(from offset: Int64) throws(FileSystemError) {
         let first = Int(max(offset, base) - base)
@@ -80,7 +94,11 @@ final class LogSegments: Sendable {
     // One file is made at a time: whoever comes second finds it made.
     private let creating = NIOLock()
 
-    init(files: any FileSystem, directory: String, fileBytes: Int) {
+    /// There from a failed flush to the next recovery.
+    private let lossMarker: (directory: String, name: String)
+
+    init(files: any FileSystem, directory: String, root: String, fileBytes: Int) {
+        lossMarker = (root, root + "/flushfailed")
         self.files = files
         self.directory = directory
         self.fileBytes = fileBytes
@@ -99,6 +117,22 @@ final class LogSegments: Sendable {
         }
     }
 
+    /// Leaves a note for the next recovery that a flush failed. Best effort: where even that fails, the disk is read-only.
+    func noteLostPages() {
+        _ = try? files.openFile(lossMarker.name, mode: .create(size: 0, reserve: false))
+        try? files.synchronizeDirectory(lossMarker.directory)
+    }
+
+    /// Whether that note is there.
+    var hasLostPages: Bool { files.exists(lossMarker.name) }
+
+    /// Takes the note away, as everything readable is on the disk.
+    func forgetLostPages() throws(FileSystemError) {
+        guard hasLostPages else { return }
+        try files.remove(lossMarker.name)
+        try files.synchronizeDirectory(lossMarker.directory)
+    }
+
     /// Opens what is in the directory; refuses files of another length and gaps.
     func load() throws(StoreError) {
         var found: [LogSegment] = []
@@ -109,8 +143,8 @@ final class LogSegments: Sendable {
             for (index, entry) in entries.enumerated() {
                 let path = directory + "/" + entry.name
                 if entry.size != fileBytes {
-                    // A crash may leave the newest file created but not yet sized.
-                    if entry.size == 0, index == entries.count - 1 {
+                    // A crash may leave the newest file created, but without its full size; then it is unused.
+                    if entry.size < fileBytes, index == entries.count - 1, try isUnused(path) {
                         try files.remove(path)
                         continue
                     }
@@ -130,6 +164,18 @@ final class LogSegments: Sendable {
                 .refused, "the commit log has a gap between \(left.path) and \(right.path): restore the missing file")
         }
         list.withLockedValue { $0 = found }
+    }
+
+    /// Whether a file begins with no record.
+    private func isUnused(_ path: String) throws(FileSystemError) -> Bool {
+        let file = try files.openFile(path, mode: .existing)
+        var head: Int64 = 0
+        var failure: FileSystemError?
+        withUnsafeMutableBytes(of: &head) { buffer in
+            do throws(FileSystemError) { _ = try file.read(into: buffer, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return head == 0
     }
 
     /// Adds the file that starts at a log offset: the prepared one, or a new one.
@@ -184,6 +230,8 @@ final class LogSegments: Sendable {
         do {
             let file = try files.openFile(path, mode: .create(size: fileBytes, reserve: true))
             let segment = try LogSegment(base: base, path: path, file: file)
+            // Its size before its first record: one that is short at a start is known to be unused.
+            try file.synchronize()
             try files.synchronizeDirectory(directory)
             return segment
         } catch {
@@ -209,7 +257,24 @@ final class LogSegments: Sendable {
         let dropped = list.withLockedValue { $0.count > 1 ? $0.removeFirst() : nil }
         guard let dropped else { return nil }
         try files.remove(dropped.path)
+        // A loss of power must not bring back messages that were old enough to go.
+        try files.synchronizeDirectory(directory)
         return dropped.path
+    }
+
+    /// Puts everything behind a log offset on the disk, erased parts too.
+    ///
+    /// What a killed process wrote is readable, but not durable yet: it must not be served before. And what was erased
+    /// must not come back behind the records to come.
+    ///
+    /// After a flush that failed, pages count as clean though they are not on the disk: `rewriting` makes them dirty.
+    func makeDurable(from offset: Int64, rewriting: Bool) throws(StoreError) {
+        for segment in all where segment.end > offset {
+            try StoreError.wrap { () throws(FileSystemError) in
+                if rewriting { try segment.rewrite(from: offset) }
+                try segment.synchronize(from: offset, to: segment.end)
+            }
+        }
     }
 
     func modifiedMillis(of segment: LogSegment) -> Int64? {

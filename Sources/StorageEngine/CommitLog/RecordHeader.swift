@@ -60,6 +60,11 @@ struct RecordHeader {
         let propertyBytes = Int(bytes.bigEndian(UInt16.self, at: topic.upperBound))
         properties = topic.upperBound + 2..<topic.upperBound + 2 + propertyBytes
         guard properties.upperBound == size else { return nil }
+        if checksBody,
+            [topic, properties].contains(where: { RecordLayout.looksTorn(UnsafeRawBufferPointer(rebasing: bytes[$0])) })
+        {
+            return nil
+        }
         if checksBody, bodyBytes > 0 {
             let body = UnsafeRawBufferPointer(rebasing: bytes[bodyLengthAt + 4..<topicLengthAt])
             let checksum = storage_crc32(0, body.baseAddress, body.count) & 0x7FFF_FFFF

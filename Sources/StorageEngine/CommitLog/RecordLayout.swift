@@ -23,6 +23,19 @@ enum RecordLayout {
     static let logOffsetAt = 28
     static let bornHostAt = 48
 
+    /// Whether a part of a record that no checksum covers, to the record's end, looks as if a loss of power had taken
+    /// sectors of 512 bytes: zeros at the end, or as many zeros in a row. No record like that is written.
+    static func looksTorn(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let last = bytes.last, last != 0 else { return !bytes.isEmpty }
+        guard bytes.count >= 512 else { return false }
+        var run = 0
+        for byte in bytes {
+            run = byte == 0 ? run + 1 : 0
+            if run >= 512 { return true }
+        }
+        return false
+    }
+
     /// Bytes before the first host, both hosts and the lengths included, without body, topic and properties.
     static func fixedBytes(bornBytes: Int, storeBytes: Int, isV2: Bool) -> Int {
         48 + bornBytes + 8 + storeBytes + 4 + 8 + 4 + (isV2 ? 2 : 1) + 2
@@ -60,6 +73,9 @@ struct EncodedRecord {
             throw StoreError(
                 .propertiesTooLarge,
                 "the properties have \(propertyBytes) bytes, over the limit of \(RecordLayout.propertiesMax)")
+        }
+        guard !message.properties.withUnsafeReadableBytes({ RecordLayout.looksTorn($0) }) else {
+            throw StoreError(.illegalMessage, "properties that end with a zero byte cannot be stored")
         }
         let isV2 = topicBytes > RecordLayout.topicV1Max
         let born = message.bornHost.recordBytes

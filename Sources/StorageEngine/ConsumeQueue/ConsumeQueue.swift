@@ -256,7 +256,7 @@ final class ConsumeQueue: @unchecked Sendable {
         // A mapping may have been let go since the write: the file is what counts.
         do throws(StoreError) {
             try unlessRemoved { () throws(StoreError) in
-                for number in work {
+                for number in work.sorted() {
                     guard let region = try region(number: number) else { continue }
                     try StoreError.wrap { () throws(FileSystemError) in
                         try region.synchronize(from: 0, count: region.count)
@@ -335,6 +335,18 @@ final class ConsumeQueue: @unchecked Sendable {
         nextOffset = offset
     }
 
+    /// Makes units of records in damaged ranges of the log into units that are no messages, so that nobody is handed what
+    /// is left of these; looks at units of the log from an offset on.
+    func blank(_ damaged: [Range<Int64>], from start: Int64) throws(StoreError) {
+        let (low, high) = bounds
+        var offset = high
+        while offset > low, let unit = try read(at: offset - 1), !unit.isMessage || unit.logOffset >= start {
+            offset -= 1
+            guard unit.isMessage, damaged.contains(where: { $0.contains(unit.logOffset) }) else { continue }
+            try write(.preFill, at: offset)
+        }
+    }
+
     /// Moves the first readable offset to the first record the log still has, and removes files wholly before it.
     func raiseMin(toLogOffset start: Int64) throws(StoreError) {
         try unlessRemoved { () throws(StoreError) in try dropBefore(logOffset: start) }
@@ -345,9 +357,14 @@ final class ConsumeQueue: @unchecked Sendable {
         let end = high
         while low < high {
             let middle = (low + high) / 2
-            guard let unit = try read(at: middle) else { break }
-            if !unit.isMessage || unit.logOffset < start { low = middle + 1 } else { high = middle }
+            // Units that are no messages say nothing: damage of the log leaves some in the middle.
+            guard let (offset, unit) = try message(from: middle, to: high) else {
+                high = middle
+                continue
+            }
+            if unit.logOffset < start { low = offset + 1 } else { high = middle }
         }
+        low = try message(from: low, to: end)?.offset ?? low
         let first = low
         let stale: [Int64] = lock.withLock {
             minOffset = max(minOffset, min(first, end))
@@ -362,6 +379,22 @@ final class ConsumeQueue: @unchecked Sendable {
         for number in stale {
             try StoreError.wrap { () throws(FileSystemError) in try files.remove(path(number)) }
         }
+    }
+
+    /// The first unit of a message in a range of offsets.
+    private func message(from: Int64, to end: Int64) throws(StoreError) -> (offset: Int64, unit: QueueUnit)? {
+        var offset = from
+        while offset < end {
+            guard let unit = try read(at: offset) else { return nil }
+            if unit.isMessage { return (offset, unit) }
+            offset += 1
+        }
+        return nil
+    }
+
+    /// Has the next flush see to the names of the queue's files, which a killed process may have made.
+    func adoptNames() {
+        lock.withLock { hasNewFiles = true }
     }
 
     /// Lets go of all files, which are removed next; units still to come are dropped.

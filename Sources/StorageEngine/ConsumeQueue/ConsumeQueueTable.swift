@@ -23,6 +23,9 @@ final class ConsumeQueueTable: Sendable {
     /// The queues written to since the last call.
     func takeChanged() -> [ConsumeQueue] { sharing.takeChanged() }
 
+    /// Whether any queue was written to since then.
+    var hasChanged: Bool { sharing.hasChanged }
+
     /// Has queues that nobody used for a while let go of their files.
     func closeIdle(before deadlineMillis: Int64, nowMillis: Int64) {
         for queue in sharing.mapped { queue.closeIfIdle(before: deadlineMillis, nowMillis: nowMillis) }
@@ -53,8 +56,12 @@ final class ConsumeQueueTable: Sendable {
         }
     }
 
-    /// Every queue.
-    var all: [ConsumeQueue] { topics.withLockedValue { $0.values.flatMap { $0.values } } }
+    /// Every queue, in an order that is the same in each process: files are changed in it.
+    var all: [ConsumeQueue] {
+        topics.withLockedValue { $0.values.flatMap { $0.values } }.sorted {
+            ($0.topic, $0.queueId) < ($1.topic, $1.queueId)
+        }
+    }
 
     /// Opens the queues that have a directory.
     func load() throws(StoreError) {

@@ -31,13 +31,17 @@ final class QueueSharing: Sendable {
         state.withLockedValue { $0.changed[ObjectIdentifier(queue)] = queue }
     }
 
-    /// The queues with changes since the last call.
+    /// The queues with changes since the last call, in an order that is the same in each process.
     func takeChanged() -> [ConsumeQueue] {
-        state.withLockedValue { state in
+        let changed = state.withLockedValue { state in
             defer { state.changed = [:] }
             return Array(state.changed.values)
         }
+        return changed.sorted { ($0.topic, $0.queueId) < ($1.topic, $1.queueId) }
     }
+
+    /// Whether any queue has changes.
+    var hasChanged: Bool { state.withLockedValue { !$0.changed.isEmpty } }
 
     /// Notes that a queue has files mapped; others must let go when there are too many.
     func noteMapped(_ queue: ConsumeQueue) -> [ConsumeQueue] {

@@ -9,6 +9,8 @@ struct Recovery {
     let queues: ConsumeQueueTable
     let checkpoint: Checkpoint
     let wasClean: Bool
+    /// A flush failed in the life before: pages that read well may not be on the disk.
+    let pagesWereLost: Bool
     let checksBodies: Bool
     let delayLevels: DelayLevels
     /// There is no directory of queues: they are built from the whole log. An empty one is left by deleted topics.
@@ -26,13 +28,15 @@ struct Recovery {
     private static let progressRecords = 1_024
 
     init(
-        segments: LogSegments, queues: ConsumeQueueTable, checkpoint: Checkpoint, wasClean: Bool, checksBodies: Bool,
-        delayLevels: DelayLevels, queuesAreMissing: Bool, clock: any StoreClock, notices: StoreNotices
+        segments: LogSegments, queues: ConsumeQueueTable, checkpoint: Checkpoint, wasClean: Bool, pagesWereLost: Bool,
+        checksBodies: Bool, delayLevels: DelayLevels, queuesAreMissing: Bool, clock: any StoreClock,
+        notices: StoreNotices
     ) {
         self.segments = segments
         self.queues = queues
         self.checkpoint = checkpoint
         self.wasClean = wasClean
+        self.pagesWereLost = pagesWereLost
         self.checksBodies = checksBodies
         self.delayLevels = delayLevels
         self.queuesAreMissing = queuesAreMissing
@@ -52,6 +56,8 @@ struct Recovery {
         report.logEnd = end
         report.bytesScanned = end - start
         try cut(at: end)
+        try segments.makeDurable(from: start, rewriting: pagesWereLost)
+        let damaged = report.damages.map { $0.logOffset..<$0.logOffset + $0.bytes }
         for queue in queues.all {
             // The removal of a deleted topic's files may not have reached the disk.
             if queues.tombstones.covers(topic: queue.topic, logOffset: try queue.newestLogOffset()) {
@@ -60,6 +66,7 @@ struct Recovery {
             }
             try queue.truncate(toLogOffset: end)
             if !wasClean { try queue.eraseTail() }
+            if !damaged.isEmpty { try queue.blank(damaged, from: start) }
             try queue.raiseMin(toLogOffset: minOffset)
             queue.nextOffset = queue.bounds.max
             queue.letGo()
@@ -182,10 +189,13 @@ struct Recovery {
         let queue = queues.queue(topic: message.topic, queueId: message.queueId)
         let bounds = queue.bounds
         let unit = QueueUnit(logOffset: message.logOffset, recordSize: message.size, tagsCode: message.tagsCode)
+        if !wasClean { queue.adoptNames() }
         // The tags code may differ: queues of delayed messages keep the time there.
         if message.queueOffset < bounds.max, let existing = try queue.read(at: message.queueOffset),
             existing.logOffset == unit.logOffset, existing.recordSize == unit.recordSize
         {
+            // What a killed process wrote may not be on the disk: written again, the next flush sees to it.
+            if !wasClean { try queue.write(existing, at: message.queueOffset) }
             return
         }
         try queue.write(unit, at: message.queueOffset)

@@ -137,7 +137,8 @@ final class Housekeeper: Sendable {
             return state.checkpoint
         }
         let indexNote = index?.checkpoint(always: isLast) ?? checkpoint.index
-        if checkpoint.recoverFrom == offset, checkpoint.index == indexNote { return }
+        // Recovery may have changed queues though nothing was dispatched since.
+        if checkpoint.recoverFrom == offset, checkpoint.index == indexNote, !queues.hasChanged { return }
         try synchronizeQueues()
         if let failure = flusher.flush() { throw failure }
         checkpoint.recoverFrom = offset

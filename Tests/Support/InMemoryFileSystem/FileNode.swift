@@ -1,3 +1,5 @@
+import Glibc
+
 /// A file on the in-memory disk, apart from its names: what programs see, and what is on the disk. Under the lock of
 /// its file system.
 ///
@@ -21,6 +23,8 @@ final class FileNode: @unchecked Sendable {
     private var isAllocated: [Bool] = []
     private(set) var allocatedPages = 0
     var modifiedMillis: Int64 = 0
+    /// Its length was changed by a reservation, which goes in steps.
+    var growsInSteps = false
 
     init() {
         seen = .allocate(byteCount: 0, alignment: 8)
@@ -118,6 +122,11 @@ final class FileNode: @unchecked Sendable {
         }
     }
 
+    /// Whether a range is on the disk as programs see it.
+    func isStored(from offset: Int, count: Int) -> Bool {
+        offset + count <= storedSize && memcmp(seen + offset, stored + offset, count) == 0
+    }
+
     /// What lies on the disk in a range; shorter past the stored length.
     func storedBytes(from offset: Int, count: Int) -> [UInt8] {
         let end = min(offset + count, storedSize)
@@ -139,6 +148,7 @@ final class FileNode: @unchecked Sendable {
         copy.isAllocated = isAllocated
         copy.allocatedPages = allocatedPages
         copy.modifiedMillis = modifiedMillis
+        copy.growsInSteps = growsInSteps
         return copy
     }
 
@@ -159,7 +169,7 @@ final class FileNode: @unchecked Sendable {
         if size != storedSize {
             // A length changes in steps of whole pages while blocks are reserved.
             let (low, high) = (min(size, storedSize), max(size, storedSize))
-            switch random.below(3) {
+            switch random.below(growsInSteps ? 3 : 2) {
             case 0: copy.storedSize = size
             case 1: break
             default: copy.storedSize = low + random.below((high - low) / Self.pageBytes + 1) * Self.pageBytes

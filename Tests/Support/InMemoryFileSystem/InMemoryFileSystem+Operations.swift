@@ -224,6 +224,29 @@ extension InMemoryFileSystem {
         }
     }
 
+    /// Whether a range of a file would be there, as programs see it, after any loss of power.
+    package func isStored(_ path: String, from offset: Int, count: Int) -> Bool {
+        state.withLockedValue { state in
+            var seen = DirectoryNode.Entry.directory(state.root)
+            for name in Self.parts(path) {
+                guard case .directory(let directory) = seen, let next = directory.entries[name] else { return false }
+                switch (next, directory.stored[name]) {
+                case (.file(let left), .file(let right)?) where left === right: break
+                case (.directory(let left), .directory(let right)?) where left === right: break
+                default: return false
+                }
+                seen = next
+            }
+            guard case .file(let node) = seen else { return false }
+            return node.isStored(from: offset, count: count)
+        }
+    }
+
+    /// Bytes of the disk.
+    package var capacityBytes: Int64 { state.withLockedValue { $0.capacityBytes } }
+    /// Bytes that files take.
+    package var usedBytes: Int64 { state.withLockedValue { Int64($0.usedPages * FileNode.pageBytes) } }
+
     /// What is on the disk of a range of a file; nil when the file is not there.
     package func storedBytes(of path: String, from offset: Int, count: Int) -> [UInt8]? {
         state.withLockedValue { state in

@@ -120,6 +120,7 @@ package final class InMemoryFileSystem: FileSystem {
             if reserve { try Self.takeRoom(node, 0, size, "fallocate", path, &state) }
             node.resize(to: max(node.size, size))
             if reserve { node.allocate(to: size) }
+            node.growsInSteps = reserve
             return InMemoryFile(path: path, node: node, files: self)
         }
     }
