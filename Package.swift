@@ -136,6 +136,7 @@ let package = Package(
             ["AdminClient", "RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, logging]),
         program("mqdemo", ["GRPCClient", "ProtoMessages", nioCore, nioPosix]),
         program("mqbench", ["BenchmarkLoad", "MessageModel", nioPosix, logging, argumentParser]),
+        program("simulate", ["Simulation"]),
 
         // Tests
         .target(
@@ -144,6 +145,13 @@ let package = Package(
         .target(
             name: "InMemoryFileSystem", dependencies: ["StorageEngine", nioConcurrency],
             path: "Tests/Support/InMemoryFileSystem", swiftSettings: settings),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "BrokerServer", "StorageEngine", "DeliveryEngine", "RemotingCodec", "MessageModel",
+                "InMemoryFileSystem", nioCore, nioConcurrency, logging,
+            ], path: "Tests/Simulation", swiftSettings: settings),
+        tests("SimulationTests", ["Simulation"]),
         tests("MessageModelTests", ["MessageModel"], resources: [.copy("Golden")]),
         tests("DeliveryEngineTests", ["DeliveryEngine", "MessageModel"]),
         tests(

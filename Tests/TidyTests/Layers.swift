@@ -8,7 +8,7 @@ enum Layers {
         ["GRPCServer", "GRPCClient", "RemotingTransport", "AccessControl", "ServerSupport"],
         ["ProxyServer", "BrokerServer", "NameServer", "AdminClient"],
         ["LocalBackend", "ClusterBackend", "BenchmarkLoad"],
-        ["mqproxy", "mqbroker", "mqnamesrv", "mqadmin", "mqbench", "mqdemo"],
+        ["mqproxy", "mqbroker", "mqnamesrv", "mqadmin", "mqbench", "mqdemo", "simulate"],
     ]
 
     /// A C library has few users, because each owns its handles.
