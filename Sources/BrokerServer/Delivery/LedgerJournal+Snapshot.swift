@@ -133,7 +133,7 @@ extension LedgerJournal {
                 metadata: ["records": "\(bounds.min)-\(bounds.max)"])
             next = bounds.max
         }
-        let bytes = replay(from: next, to: bounds.max, on: &image)
+        let bytes = try replay(from: next, to: bounds.max, on: &image)
         output.withLockedValue { output in
             output.nextRecord = bounds.max
             output.bytesSinceSnapshot = bytes
@@ -153,8 +153,9 @@ extension LedgerJournal {
         return nil
     }
 
-    /// Repeats the records in the range; returns their bytes.
-    private func replay(from: Int64, to end: Int64, on image: inout LedgerImage) -> Int {
+    /// Repeats the records in the range; returns their bytes. A disk that cannot give them ends the start: without them
+    /// acknowledged messages would come back.
+    private func replay(from: Int64, to end: Int64, on image: inout LedgerImage) throws(BrokerError) -> Int {
         var next = from
         var bytes = 0
         while next < end {
@@ -163,8 +164,10 @@ extension LedgerJournal {
                 topic: Self.topic, queueID: 0, from: next, maxCount: Self.replayCount, maxBytes: Self.replayBytes,
                 into: &buffer, matching: nil)
             guard read.nextOffset > next else {
-                logger.error("records of ack ledgers cannot be read", metadata: ["from": "\(next)", "to": "\(end)"])
-                break
+                throw BrokerError(
+                    .store,
+                    "records \(next) to \(end) of the ack ledgers (topic \(Self.topic)) cannot be read: start again, "
+                        + "and restore the disk if it stays like that")
             }
             for record in read.records {
                 guard let view = MessageRecord(buffer, range: record.range) else { continue }

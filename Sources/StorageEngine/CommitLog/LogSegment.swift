@@ -94,11 +94,11 @@ final class LogSegments: Sendable {
     // One file is made at a time: whoever comes second finds it made.
     private let creating = NIOLock()
 
-    /// There from a failed flush to the next recovery.
-    private let lossMarker: (directory: String, name: String)
+    /// Where a failed flush is noted for the next recovery; nil when nothing is flushed.
+    private let root: String?
 
-    init(files: any FileSystem, directory: String, root: String, fileBytes: Int) {
-        lossMarker = (root, root + "/flushfailed")
+    init(files: any FileSystem, directory: String, root: String? = nil, fileBytes: Int) {
+        self.root = root
         self.files = files
         self.directory = directory
         self.fileBytes = fileBytes
@@ -119,18 +119,21 @@ final class LogSegments: Sendable {
 
     /// Leaves a note for the next recovery that a flush failed. Best effort: where even that fails, the disk is read-only.
     func noteLostPages() {
-        _ = try? files.openFile(lossMarker.name, mode: .create(size: 0, reserve: false))
-        try? files.synchronizeDirectory(lossMarker.directory)
+        guard let root else { return }
+        _ = try? files.openFile(root + Self.lossMarker, mode: .create(size: 0, reserve: false))
+        try? files.synchronizeDirectory(root)
     }
 
     /// Whether that note is there.
-    var hasLostPages: Bool { files.exists(lossMarker.name) }
+    var hasLostPages: Bool { root.map { files.exists($0 + Self.lossMarker) } ?? false }
+
+    private static let lossMarker = "/flushfailed"
 
     /// Takes the note away, as everything readable is on the disk.
     func forgetLostPages() throws(FileSystemError) {
-        guard hasLostPages else { return }
-        try files.remove(lossMarker.name)
-        try files.synchronizeDirectory(lossMarker.directory)
+        guard let root, hasLostPages else { return }
+        try files.remove(root + Self.lossMarker)
+        try files.synchronizeDirectory(root)
     }
 
     /// Opens what is in the directory; refuses files of another length and gaps.

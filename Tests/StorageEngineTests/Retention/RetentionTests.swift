@@ -113,8 +113,7 @@ import Testing
         let world = try World { $0.retentionBytesMax = 131_072 }
         world.fill(files: 1)
         let segments = LogSegments(
-            files: world.files, directory: world.fixture.root + "/commitlog", root: world.fixture.root,
-            fileBytes: 131_072)
+            files: world.files, directory: world.fixture.root + "/commitlog", fileBytes: 131_072)
         try segments.load()
         let held = try #require(segments.all.first)
         world.fill(files: 2)
