@@ -40,9 +40,11 @@ final class LogSegment: Sendable {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
         defer { buffer.deallocate() }
         var index = Int(max(offset, base) - base)
-        while index < region.count, let data = file.nextData(from: index), data < region.count {
-            index = max(index, data)
-            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, region.count - index)])
+        while index < region.count, let data = file.nextData(from: index), data.lowerBound < region.count {
+            index = max(index, data.lowerBound)
+            let left = min(data.upperBound, region.count) - index
+            guard left > 0 else { return }
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, left)])
             try region.copyOut(into: piece, at: index)
             try region.copyIn(UnsafeRawBufferPointer(piece), at: index)
             index += piece.count
