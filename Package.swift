@@ -92,7 +92,9 @@ let package = Package(
         library(
             "NameServer",
             ["MessageModel", "RemotingCodec", "RemotingTransport", "ServerSupport", nioCore, nioConcurrency, logging]),
-        library("AdminClient", ["MessageModel", "RemotingCodec", "RemotingTransport", nioCore, nioConcurrency]),
+        library(
+            "AdminClient",
+            ["MessageModel", "RemotingCodec", "RemotingTransport", "ServerSupport", nioCore, nioConcurrency]),
         library(
             "ClusterBackend",
             ["MessageModel", "RemotingCodec", "RemotingTransport", "ProxyServer", nioCore, nioConcurrency, logging]),
@@ -133,7 +135,10 @@ let package = Package(
             ]),
         program(
             "mqadmin",
-            ["AdminClient", "RemotingTransport", "RemotingCodec", "MessageModel", nioCore, nioPosix, logging]),
+            [
+                "AdminClient", "RemotingTransport", "RemotingCodec", "MessageModel", "ServerSupport", nioCore, nioPosix,
+                logging,
+            ]),
         program("mqdemo", ["GRPCClient", "ProtoMessages", nioCore, nioPosix]),
         program("mqbench", ["BenchmarkLoad", "MessageModel", nioPosix, logging, argumentParser]),
         program("simulate", ["Simulation"]),

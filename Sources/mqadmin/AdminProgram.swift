@@ -4,6 +4,7 @@ import MessageModel
 import NIOCore
 import NIOPosix
 import RemotingTransport
+import ServerSupport
 
 #if canImport(Musl)
     import Musl
@@ -63,7 +64,9 @@ enum AdminProgram {
     }
 
     private static func unknown(_ name: String) -> Int32 {
-        Console.printError("mqadmin: the command '\(name)' does not exist.\n\(Command.overview)")
+        let nearest = NearestKey.find(name, among: Set(Command.all.map(\.name)))
+        let hint = nearest.map { " Did you mean '\($0)'?" } ?? ""
+        Console.printError("mqadmin: the command '\(name)' does not exist.\(hint)\n\(Command.overview)")
         return 2
     }
 

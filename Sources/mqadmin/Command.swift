@@ -18,7 +18,12 @@ struct Command: Sendable {
 
     static let all: [Command] = [
         .updateTopic, .deleteTopic, .topicList, .topicRoute, .topicStatus, .updateSubGroup, .clusterList,
-        .consumerProgress,
+        .consumerProgress, .topicClusterList, .allocateMQ, .statsAll, .getBrokerConfig, .updateBrokerConfig,
+        .brokerStatus, .brokerConsumeStats, .cleanExpiredCQ, .cleanUnusedTopic, .deleteExpiredCommitLog,
+        .deleteSubGroup, .getConsumerConfig, .cloneGroupOffset, .consumerConnection, .producerConnection,
+        .consumerStatus, .queryMsgById, .queryMsgByKey, .queryMsgByUniqueKey, .queryMsgByOffset, .sendMessage,
+        .updateKvConfig, .deleteKvConfig, .updateOrderConf, .wipeWritePerm, .addWritePerm, .getNamesrvConfig,
+        .updateNamesrvConfig,
     ]
 
     var allOptions: [CommandOption] { options + CommandOption.common }
@@ -36,7 +41,7 @@ struct Command: Sendable {
 
     /// The list of commands.
     static var overview: String {
-        let lines = all.map { "   \($0.name.padded(20))\($0.summary)" }
+        let lines = all.map { "   \($0.name.padded(24))\($0.summary)" }
         return "The most commonly used mqadmin commands are:\n\(lines.joined(separator: "\n"))\n\n"
             + "See 'mqadmin help <command>' for more information on a specific command."
     }

@@ -1,0 +1,90 @@
+import MessageModel
+import RemotingCodec
+
+extension AdminClient {
+    /// Deletes a group on brokers, its offsets too when told; the brokers that did.
+    package func deleteSubscriptionGroup(
+        _ group: String, cleanOffset: Bool, on target: BrokerTarget
+    ) async throws(AdminError) -> [String] {
+        let addresses = try await targets(target)
+        for address in addresses {
+            _ = try await callBroker(
+                address, .deleteSubscriptiongroup,
+                DeleteSubscriptionGroupRequestHeader(groupName: group, cleanOffset: cleanOffset))
+        }
+        return addresses
+    }
+
+    /// The configuration of a group on every master that has it.
+    package func consumerConfig(
+        _ group: String
+    ) async throws(AdminError) -> [BrokerAnswer<SubscriptionGroupConfig>] {
+        var answers: [BrokerAnswer<SubscriptionGroupConfig>] = []
+        for broker in try await clusterInfo().brokers.values.sorted(by: { $0.brokerName < $1.brokerName }) {
+            guard let address = broker.masterAddress else { continue }
+            let table = try Self.decode(
+                SubscriptionGroupTable.self, try await callBroker(address, .getAllSubscriptiongroupConfig))
+            if let found = table.groups[group] { answers.append(BrokerAnswer(broker: broker.brokerName, value: found)) }
+        }
+        return answers
+    }
+
+    /// Gives a group the progress of another on a topic, on every broker of the topic; the brokers.
+    package func cloneGroupOffset(from source: String, to destination: String, topic: String) async throws(AdminError)
+        -> [String]
+    {
+        guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
+        let addresses = route.brokers.compactMap(\.masterAddress)
+        for address in addresses {
+            _ = try await callBroker(
+                address, .cloneGroupOffset,
+                CloneGroupOffsetRequestHeader(srcGroup: source, destGroup: destination, topic: topic))
+        }
+        return addresses
+    }
+
+    static func noTopic(_ topic: String) -> AdminError {
+        AdminError(.notFound, "No topic route info in name server for the topic: \(topic)")
+    }
+
+    /// The clients of a producer group that send to a topic.
+    package func producerConnections(group: String, topic: String) async throws(AdminError) -> [ClientConnection] {
+        guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
+        var connections: Set<ClientConnection> = []
+        var refusal: AdminError?
+        for address in route.brokers.compactMap(\.preferredAddress) {
+            do throws(AdminError) {
+                let answer = try await callBroker(
+                    address, .getProducerConnectionList,
+                    GetProducerConnectionListRequestHeader(producerGroup: group))
+                connections.formUnion(try Self.decode(ProducerConnections.self, answer).connections)
+            } catch  where error.code == .refused {
+                refusal = error
+            }
+        }
+        if connections.isEmpty, let refusal { throw refusal }
+        return connections.sorted { ($0.clientId, $0.address) < ($1.clientId, $1.address) }
+    }
+
+    /// What each client of a consumer group says of itself; nil for one that does not answer.
+    package func consumerStatus(
+        group: String, clientID: String? = nil
+    ) async throws(AdminError) -> [BrokerAnswer<JSONValue?>] {
+        guard let connections = try await connections(ofGroup: group) else {
+            throw AdminError(.notFound, "the consumer group[\(group)] not online")
+        }
+        let addresses = try await clusterInfo().brokers.values.compactMap(\.masterAddress).sorted()
+        var answers: [BrokerAnswer<JSONValue?>] = []
+        for client in connections.connections.map(\.clientId) where clientID == nil || client == clientID {
+            var info: JSONValue?
+            for address in addresses where info == nil {
+                let header = GetConsumerRunningInfoRequestHeader(
+                    consumerGroup: group, clientId: client, jstackEnable: false)
+                guard let answer = try? await callBroker(address, .getConsumerRunningInfo, header) else { continue }
+                info = try? JSONValue(parsing: answer.body.readableBytesView)
+            }
+            answers.append(BrokerAnswer(broker: client, value: info))
+        }
+        return answers
+    }
+}

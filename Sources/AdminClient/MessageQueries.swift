@@ -1,0 +1,95 @@
+import MessageModel
+import NIOCore
+import RemotingCodec
+
+extension AdminClient {
+    /// The message of an offset id, asked of the broker that the id names.
+    package func message(id: String) async throws(AdminError) -> MessageRecord {
+        let parsed: OffsetMessageId
+        do throws(ModelError) {
+            parsed = try OffsetMessageId(parsing: id)
+        } catch {
+            throw AdminError(.invalidArgument, error.message)
+        }
+        let broker = RecordHost(address: parsed.host, port: parsed.port).description
+        return try await message(at: parsed.logOffset, broker: broker)
+    }
+
+    /// The message at an offset of a broker's log.
+    func message(at logOffset: Int64, broker: String) async throws(AdminError) -> MessageRecord {
+        let answer = try await callBroker(broker, .viewMessageById, ViewMessageByIdRequestHeader(offset: logOffset))
+        guard let record = try Self.records(answer).first else {
+            throw AdminError(.notFound, "\(broker) has no message at log offset \(logOffset)")
+        }
+        return record
+    }
+
+    /// Messages of a topic with a key, or with a unique key, from all its brokers, oldest first.
+    package func messages(
+        topic: String, key: String, isUnique: Bool, maxCount: Int32, fromMillis: Int64 = 0, toMillis: Int64 = .max
+    ) async throws(AdminError) -> [MessageRecord] {
+        guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
+        var header = QueryMessageRequestHeader(
+            topic: topic, key: key, maxCount: maxCount, beginTimestampMillis: fromMillis, endTimestampMillis: toMillis)
+        header.isUniqueKey = isUnique
+        var found: [MessageRecord] = []
+        for address in route.brokers.compactMap(\.preferredAddress) {
+            do throws(AdminError) {
+                found += try Self.records(try await callBroker(address, .queryMessage, header))
+            } catch  where error.response == .queryNotFound {
+                continue
+            }
+        }
+        guard !found.isEmpty else { throw AdminError(.notFound, "no message of \(topic) has the key \(key)") }
+        return Array(found.sorted { $0.storeTimestampMillis < $1.storeTimestampMillis }.prefix(Int(maxCount)))
+    }
+
+    private static func records(_ answer: RemotingCommand) throws(AdminError) -> [MessageRecord] {
+        do throws(RemotingCodecError) {
+            return try MessageRecord.all(in: answer.body)
+        } catch {
+            throw AdminError(.badAnswer, error.message)
+        }
+    }
+
+    /// Where a message went.
+    package struct SentMessage: Sendable {
+        /// The broker's name.
+        package var brokerName: String
+        /// The queue.
+        package var queueId: Int32
+        /// Id by store host and log offset.
+        package var messageId: String
+        /// Offset in the queue.
+        package var queueOffset: Int64
+    }
+
+    /// Sends one message to a queue of a topic.
+    package func send(
+        topic: String, body: String, keys: String?, tags: String?, brokerName: String?, queueId: Int32?,
+        nowMillis: Int64
+    ) async throws(AdminError) -> SentMessage {
+        guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
+        let brokers = route.brokers.filter { brokerName == nil || $0.brokerName == brokerName }
+        guard let broker = brokers.first, let address = broker.masterAddress else {
+            throw AdminError(.notFound, "no broker \(brokerName ?? "") has the topic \(topic)")
+        }
+        var pairs: [(name: String, value: String)] = [(name: "WAIT", value: "true")]
+        if let keys { pairs.append((name: "KEYS", value: keys)) }
+        if let tags { pairs.append((name: "TAGS", value: tags)) }
+        let fields = SendMessageFields(
+            producerGroup: "admin_ext_group", topic: topic, defaultTopic: NameRules.autoCreateTopic,
+            defaultTopicQueueCount: 4, queueId: queueId ?? -1, sysFlag: 0, bornTimestampMillis: nowMillis, flag: 0,
+            properties: ByteBuffer(string: PropertyText.encode(pairs)))
+        let answer = try await callBroker(
+            address, .sendMessageV2, SendMessageRequestHeaderV2(fields), body: ByteBuffer(string: body))
+        do throws(RemotingCodecError) {
+            let header = try answer.header(SendMessageResponseHeader.self)
+            return SentMessage(
+                brokerName: broker.brokerName, queueId: header.queueId, messageId: header.messageId,
+                queueOffset: header.queueOffset)
+        } catch {
+            throw AdminError(.badAnswer, error.message)
+        }
+    }
+}
