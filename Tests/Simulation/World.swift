@@ -119,11 +119,11 @@ private final class SteppedDeliveryStore: DeliveryStore {
 
     func readRecords(
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
-        matching: ((Int64) -> Bool)?
+        matching: ((Int64) -> Bool)?, accepting: ((UnsafeRawBufferPointer) -> Bool)?
     ) -> RecordBatch {
         inner.readRecords(
             topic: topic, queueID: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer,
-            matching: matching)
+            matching: matching, accepting: accepting)
     }
 
     func appendRecord(
