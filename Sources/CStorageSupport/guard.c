@@ -94,6 +94,10 @@ int storage_reserve_range(int fd, int64_t offset, int64_t count) {
     return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, count) == 0 ? 0 : errno;
 }
 
+int storage_zero_range(int fd, int64_t offset, int64_t count) {
+    return fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, count) == 0 ? 0 : errno;
+}
+
 int64_t storage_next_data(int fd, int64_t offset) {
     off_t found = lseek(fd, offset, SEEK_DATA);
     if (found >= 0) return found;

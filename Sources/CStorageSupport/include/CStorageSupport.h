@@ -36,6 +36,9 @@ int storage_punch(int fd, int64_t offset, int64_t count);
 /// Reserves blocks for a byte range without changing the file size or its content; 0, or an errno.
 int storage_reserve_range(int fd, int64_t offset, int64_t count);
 
+/// Makes a byte range read as zeros and keeps its blocks, without changing the file size; 0, or an errno.
+int storage_zero_range(int fd, int64_t offset, int64_t count);
+
 /// The first offset at or behind `offset` that is not in a hole of the file; -1 when there is none.
 int64_t storage_next_data(int fd, int64_t offset);
 

@@ -51,11 +51,11 @@ final class LogSegment: Sendable {
         }
     }
 
-    /// Makes everything behind a log offset read as zeros.
+    /// Makes everything behind a log offset read as zeros, with the blocks reserved. The rest is not looked at first:
+    /// reserved blocks may count as data, and reading them would fill the page cache with zeros.
     func erase(from offset: Int64) throws(FileSystemError) {
         let first = Int(max(offset, base) - base)
-        if try file.isZero(from: first) { return }
-        try file.zero(from: first, count: region.count - first)
+        try file.zeroReserved(from: first, count: region.count - first)
     }
 
     /// Reserves the blocks from a log offset to the end of the file.

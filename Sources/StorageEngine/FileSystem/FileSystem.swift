@@ -125,6 +125,8 @@ package protocol StoreFile: AnyObject, Sendable {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError)
     /// Makes a range read as zeros.
     func zero(from offset: Int, count: Int) throws(FileSystemError)
+    /// Makes a range read as zeros, with its blocks reserved.
+    func zeroReserved(from offset: Int, count: Int) throws(FileSystemError)
     /// Reserves the blocks of a range, so that a full disk shows here and not at a later store to a mapped page.
     func reserve(from offset: Int, count: Int) throws(FileSystemError)
     /// The next stretch at or behind an offset where the file may hold anything but zeros; nil when there is none.
@@ -177,6 +179,12 @@ extension FileSystem {
 }
 
 extension StoreFile {
+    /// In two steps, between which another program may take the room.
+    package func zeroReserved(from offset: Int, count: Int) throws(FileSystemError) {
+        try zero(from: offset, count: count)
+        try reserve(from: offset, count: count)
+    }
+
     /// Nothing to do where blocks are never missing.
     package func reserve(from offset: Int, count: Int) throws(FileSystemError) {}
 

@@ -235,6 +235,12 @@ final class LinuxFile: StoreFile {
         }
     }
 
+    func zeroReserved(from offset: Int, count: Int) throws(FileSystemError) {
+        if count <= 0 || storage_zero_range(descriptor, Int64(offset), Int64(count)) == 0 { return }
+        try zero(from: offset, count: count)
+        try reserve(from: offset, count: count)
+    }
+
     func truncate(to size: Int) throws(FileSystemError) {
         if ftruncate(descriptor, off_t(size)) != 0 { throw .last("ftruncate", path) }
     }

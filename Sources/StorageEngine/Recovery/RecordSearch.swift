@@ -1,3 +1,4 @@
+import CStorageSupport
 import Glibc
 
 /// Looks for the next good record behind a place of the log that cannot be read: what tells damage in the middle, which
@@ -7,6 +8,9 @@ import Glibc
 struct RecordSearch {
     let segments: LogSegments
     private static let chunkBytes = 1 << 20
+    /// A longer run of zeros is the unused rest of a file: far more than what a power failure can lose before a record
+    /// that it keeps, as the log is flushed every half second.
+    private static let zeroBytesMax: Int64 = 64 << 20
 
     init(segments: LogSegments) {
         self.segments = segments
@@ -26,6 +30,7 @@ struct RecordSearch {
         segment.setReadAhead(false)
         defer { segment.setReadAhead(true) }
         var offset = start
+        var zerosFrom = start
         // Holes are skipped: the rest of the newest file is one as a rule.
         while let data = segment.nextData(from: offset) {
             // A length may lie in the last bytes before a stretch of data: zeros, but for the smallest.
@@ -40,6 +45,8 @@ struct RecordSearch {
             }
             if first + Int64(count) <= offset { return nil }
             offset = first + Int64(count)
+            if storage_is_zero(bytes.baseAddress, count) == 0 { zerosFrom = offset }
+            if offset - zerosFrom > Self.zeroBytesMax { return nil }
         }
         return nil
     }

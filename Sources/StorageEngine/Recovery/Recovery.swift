@@ -153,6 +153,8 @@ struct Recovery {
     private mutating func stepOver(_ offset: Int64, size: Int?, in segment: LogSegment) throws(StoreError) -> Int64? {
         var next: Int64?
         if let size, try isGoodRecord(at: offset + Int64(size), in: segment) { next = offset + Int64(size) }
+        // After a clean stop the checkpoint is the end: nothing follows.
+        if wasClean, checkpoint.recoverFrom == offset { return nil }
         if next == nil { next = try RecordSearch(segments: segments).next(after: offset) }
         if next == nil, let goodEnd = checkpoint.recoverFrom, goodEnd > offset, isRecordStart(goodEnd) {
             next = goodEnd
@@ -213,11 +215,10 @@ struct Recovery {
     private mutating func cut(at end: Int64) throws(StoreError) {
         try StoreError.wrap { () throws(FileSystemError) in
             try segments.dropFiles(from: max(end, segments.minOffset + 1))
-            if let segment = segments.segment(at: end) { try segment.erase(from: end) }
         }
         guard let segment = segments.segment(at: end) else { return }
         do throws(FileSystemError) {
-            try segment.reserve(from: end)
+            try segment.erase(from: end)
         } catch {
             guard error.kind == .noSpace else { throw StoreError(error) }
             report.unreservedOffset = end
