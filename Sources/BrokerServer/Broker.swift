@@ -97,11 +97,7 @@ package final class Broker: Sendable {
                     store: store, storeHost: host, statistics: statistics, nowMillis: nowMillis),
                 topic: { topics.topic($0) },
                 group: { groups.groupOrCreate($0) },
-                createTopic: { topic, completion in
-                    topics.createIfAbsent(topic) { created in
-                        if case .success = created { completion(true) } else { completion(false) }
-                    }
-                },
+                createTopic: topics.creator,
                 isReadable: { live.permission.contains(.read) }, files: storage, offsets: offsets, filters: filters,
                 nowMillis: nowMillis, statistics: statistics),
             logger: logger)
@@ -114,11 +110,7 @@ package final class Broker: Sendable {
             dependencies: TransactionService.Dependencies(
                 store: BrokerTransactionStore(store: store, logFileBytes: configuration.store.commitLogFileBytes),
                 storeHost: host, topic: { topics.topic($0) },
-                createTopic: { topic, completion in
-                    topics.createIfAbsent(topic) { created in
-                        if case .success = created { completion(true) } else { completion(false) }
-                    }
-                },
+                createTopic: topics.creator,
                 producer: { [brokerName = configuration.brokerName] group in
                     localProducers.next(group: group, connected: clients, brokerName: brokerName)
                 }, files: storage, offsets: offsets, nowMillis: nowMillis),

@@ -139,6 +139,15 @@ package final class TopicRegistry: Sendable {
         submit(.createOnSend(request), completion)
     }
 
+    /// Creates a topic of the broker's own unless it exists, for services that need only know whether it is there.
+    var creator: @Sendable (TopicConfig, @escaping @Sendable (Bool) -> Void) -> Void {
+        { [self] topic, completion in
+            createIfAbsent(topic) { created in
+                if case .success = created { completion(true) } else { completion(false) }
+            }
+        }
+    }
+
     /// Creates a topic of the broker's own, such as a retry or dead-letter topic; an existing one is the answer as is.
     package func createIfAbsent(_ topic: TopicConfig, completion: @escaping Completion) {
         if let existing = self.topic(topic.name) { return completion(.success(existing)) }
