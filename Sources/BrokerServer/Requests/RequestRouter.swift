@@ -100,6 +100,7 @@ package final class RequestRouter: RemotingService {
         case .sendMessageV2, .sendBatchMessage: try sendMessage(request, names: .short, from: connection)
         case .sendMessage: try sendMessage(request, names: .long, from: connection)
         case .endTransaction: try endTransaction(request, from: connection)
+        case .resumeCheckHalfMessage: try resumeCheckHalfMessage(request, from: connection)
         case .sendReplyMessageV2: try sendReplyMessage(request, names: .short, from: connection)
         case .sendReplyMessage: try sendReplyMessage(request, names: .long, from: connection)
         case .recallMessage: try recallMessage(request, from: connection)

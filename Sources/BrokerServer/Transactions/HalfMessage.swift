@@ -86,6 +86,14 @@ enum HalfMessage {
         return message
     }
 
+    /// The half message that a transaction which was given up becomes again.
+    static func resumed(_ record: MessageRecord) -> StoreMessage {
+        let pairs = PropertyText.parse(String(buffer: record.properties)).filter {
+            $0.name != PropertyName.transactionCheckTimes && $0.name != copyProperty
+        }
+        return message(record, topic: NameRules.halfTopic, queueID: queueID, properties: encode(pairs))
+    }
+
     private static func message(
         _ record: MessageRecord, topic: String, queueID: Int32, properties: ByteBuffer
     ) -> StoreMessage {

@@ -180,7 +180,7 @@ package final class TransactionService: Sendable {
         }
     }
 
-    private func opened(_ outcome: AppendOutcome, immunityMillis: Int64?) {
+    func opened(_ outcome: AppendOutcome, immunityMillis: Int64?) {
         let mustWake = state.withLockedValue { state in
             switch outcome {
             case .stored(let receipt):

@@ -143,6 +143,23 @@ struct TransactionServiceTests {
         #expect(world.delivered == [])
     }
 
+    @Test("a transaction that was given up can be opened again, and nothing else can")
+    func resume() throws {
+        let world = try TransactionWorld(producers: [])
+        let place = try world.prepare("a")
+        world.pass(72 * 3_600_000)
+        let given = try #require(world.store.records("TRANS_CHECK_MAX_TIME_TOPIC").first)
+        #expect(world.resume(place.log) == .systemError)
+        #expect(world.resume(given.logOffset) == nil)
+        #expect(world.service.openCount == 1)
+        world.producers.withLockedValue { $0 = ["P"] }
+        world.pass(6_000)
+        let check = try #require(world.takeAsked().first)
+        #expect(try MessageRecord(check.record).property("TRANSACTION_CHECK_TIMES") == "1")
+        #expect(world.end((check.queueOffset, check.logOffset), .commit, isAnswer: true) == nil)
+        #expect(world.delivered == ["a"])
+    }
+
     @Test("without a producer to ask nothing counts, and the record is kept fresh until it is too old")
     func nobodyToAsk() throws {
         let world = try TransactionWorld(producers: [])

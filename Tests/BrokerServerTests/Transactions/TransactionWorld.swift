@@ -114,6 +114,18 @@ final class TransactionWorld {
         return answer.withLockedValue { $0 }
     }
 
+    /// Opens a transaction again that was given up; nil for success, the code otherwise.
+    func resume(_ logOffset: Int64) -> ResponseCode? {
+        let answer = NIOLockedValueBox<ResponseCode?>(.noMessage)
+        service.resume(logOffset: logOffset) { result in
+            switch result {
+            case .success: answer.withLockedValue { $0 = nil }
+            case .failure(let error): answer.withLockedValue { $0 = error.code }
+            }
+        }
+        return answer.withLockedValue { $0 }
+    }
+
     /// The bodies that consumers of the topic see.
     var delivered: [String] { store.records("T").map { String(buffer: $0.body) } }
 
