@@ -104,16 +104,13 @@ package final class Broker: Sendable {
         delay = DelayService(
             settings: configuration.delay, store: store, logFileBytes: configuration.store.commitLogFileBytes,
             files: storage, saver: worker, nowMillis: nowMillis, logger: logger)
-        let (clients, localProducers) = (clients, localProducers)
         transactions = TransactionService(
             limits: configuration.transactions,
             dependencies: TransactionService.Dependencies(
                 store: BrokerTransactionStore(store: store, logFileBytes: configuration.store.commitLogFileBytes),
-                storeHost: host, topic: { topics.topic($0) },
-                createTopic: topics.creator,
-                producer: { [brokerName = configuration.brokerName] group in
-                    localProducers.next(group: group, connected: clients, brokerName: brokerName)
-                }, files: storage, offsets: offsets, nowMillis: nowMillis),
+                storeHost: host, topic: { topics.topic($0) }, createTopic: topics.creator,
+                producer: localProducers.chooser(with: clients, brokerName: configuration.brokerName), files: storage,
+                offsets: offsets, nowMillis: nowMillis),
             logger: logger)
         pulls = PullService(
             configuration: PullConfiguration(configuration),

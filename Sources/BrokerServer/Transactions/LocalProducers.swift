@@ -27,6 +27,13 @@ package final class LocalProducers: Sendable {
         }
     }
 
+    /// Finds out how to ask a live producer of a group, in this process or among the connected clients.
+    func chooser(
+        with clients: ClientRegistry, brokerName: String
+    ) -> @Sendable (String) -> (@Sendable (TransactionCheck) -> Void)? {
+        { group in self.next(group: group, connected: clients, brokerName: brokerName) }
+    }
+
     /// How to ask a live producer of a group: one in this process or one that is connected, in turns when there are both.
     func next(
         group: String, connected clients: ClientRegistry, brokerName: String
