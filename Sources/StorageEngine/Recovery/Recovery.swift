@@ -191,14 +191,14 @@ struct Recovery {
         let queue = queues.queue(topic: message.topic, queueId: message.queueId)
         let bounds = queue.bounds
         let unit = QueueUnit(logOffset: message.logOffset, recordSize: message.size, tagsCode: message.tagsCode)
-        if !wasClean { queue.adoptNames() }
+        // Even after a clean stop: a start that failed half way may have made the file.
+        queue.adoptNames()
         // The tags code may differ: queues of delayed messages keep the time there.
         if message.queueOffset < bounds.max, let existing = try queue.read(at: message.queueOffset),
             existing.logOffset == unit.logOffset, existing.recordSize == unit.recordSize
         {
-            // What a killed process wrote may not be on the disk: written again, the next flush sees to it.
-            if !wasClean { try queue.write(existing, at: message.queueOffset) }
-            return
+            // What another process wrote may not be on the disk: written again, the next flush sees to it.
+            return try queue.write(existing, at: message.queueOffset)
         }
         try queue.write(unit, at: message.queueOffset)
         queue.publish(max: message.queueOffset + 1, nowMillis: toldMillis)
