@@ -35,13 +35,7 @@ enum RecordedExceptions {
     /// Built by nobody yet: take a code out of this list with the change that answers it, and the replay compares its
     /// answers from then on.
     static let notYet: Set<Int32> = [
-        11, 361,  // PULL_MESSAGE, LITE_PULL_MESSAGE
-        36,  // CONSUMER_SEND_MSG_BACK
-        323,  // RESUME_CHECK_HALF_MESSAGE
-        41, 42,  // LOCK_BATCH_MQ, UNLOCK_BATCH_MQ
         45, 60, 61,  // GET_ALL_DELAY_OFFSET, GET_TIMER_CHECK_POINT, GET_TIMER_METRICS
-        222,  // INVOKE_BROKER_TO_RESET_OFFSET
-        400, 401, 402,  // QUERY_ASSIGNMENT, SET_MESSAGE_REQUEST_MODE, GET_ALL_MESSAGE_REQUEST_MODE
     ]
 
     /// Not supported, and meant to stay so: the answer is REQUEST_CODE_NOT_SUPPORTED with a sentence.
@@ -58,7 +52,10 @@ enum RecordedExceptions {
     /// besides.
     static let stateful: [Int32: Set<Int32>] = [
         14: [], 15: [], 29: [], 30: [], 31: [], 32: [], 35: [], 38: [], 202: [], 203: [], 204: [], 208: [], 223: [],
-        307: [], 315: [], 351: [],
+        307: [], 315: [], 351: [], 222: [],
+        // Here the messages are not there, nor is the heartbeat that came before (24); GoldenPullTests replays pulls with
+        // both. A queue that does not exist is 29 in newer releases.
+        11: [21, 24, 29], 361: [21, 24], 36: [1], 323: [1],
         // The messages are those of another broker.
         12: [22], 33: [1], 37: [1], 325: [1],
         // The consumer is gone.
