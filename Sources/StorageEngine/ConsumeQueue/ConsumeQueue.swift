@@ -20,6 +20,8 @@ final class ConsumeQueue: @unchecked Sendable {
     /// Numbers (start byte / file size) of the files there are.
     private var numbers: ClosedRange<Int64>?
     private var regions: [Int64: any MappedRegion] = [:]
+    /// The mapping whose pages come with those around them: somebody reads through it far from its end.
+    private var streamed: Int64?
     private var dirty: Set<Int64> = []
     private var lastUseMillis: Int64 = 0
     /// Read or written since it was last asked to let go.
@@ -106,6 +108,7 @@ final class ConsumeQueue: @unchecked Sendable {
     /// Hands out up to `count` units that lie in one file. Does nothing when the file is missing.
     func read(from offset: Int64, count: Int, _ body: (ArraySlice<QueueUnit>) -> Void) throws(StoreError) {
         guard count > 0, let region = try region(number: offset / unitsPerFile) else { return }
+        if count > 1 { noteReading(region, at: offset) }
         let index = Int(offset % unitsPerFile)
         let taken = min(count, Int(unitsPerFile) - index)
         var units: [QueueUnit] = []
@@ -125,6 +128,20 @@ final class ConsumeQueue: @unchecked Sendable {
         if let failure { throw StoreError(failure) }
         body(units[...])
     }
+
+    /// Has a reader far behind the end fetch many pages at once.
+    private func noteReading(_ region: any MappedRegion, at offset: Int64) {
+        let isNew = lock.withLock {
+            let number = offset / unitsPerFile
+            guard maxOffset - offset >= Self.streamedUnits, streamed != number else { return false }
+            streamed = number
+            return true
+        }
+        if isNew { region.setReadAhead(true) }
+    }
+
+    /// Units behind the end from which on a reader is one that catches up: 80 KB of them.
+    private static let streamedUnits: Int64 = 4_096
 
     /// Log offset of the newest message; -1 when there is none.
     func newestLogOffset() throws(StoreError) -> Int64 {
@@ -236,11 +253,15 @@ final class ConsumeQueue: @unchecked Sendable {
         let region = try StoreError.wrap { () throws(FileSystemError) in
             try files.openFile(path(number), mode: mode).map()
         }
+        // Files are sparse and mostly holes: reading around a touched page would fill megabytes with zeros, for each
+        // first message of a queue and each step of the search for its end.
+        region.setReadAhead(false)
         let (kept, victims) = lock.withLock {
             // Two readers may have opened it at once: all use the first.
             let kept = regions[number] ?? region
             if regions.count >= Self.regionsMax { regions = regions.filter { $0.key == numbers?.upperBound } }
             regions[number] = kept
+            if kept === region, streamed == number { streamed = nil }
             return (kept, sharing.noteMapped(self))
         }
         for victim in victims { victim.letGo() }
@@ -308,6 +329,7 @@ final class ConsumeQueue: @unchecked Sendable {
     /// Under `lock`. Readers that hold a mapping keep it.
     private func unmap() {
         regions.removeAll()
+        streamed = nil
         sharing.noteUnmapped(self)
     }
 

@@ -156,11 +156,15 @@ package protocol MappedRegion: AnyObject, Sendable {
     func synchronize(from offset: Int, count: Int) throws(FileSystemError)
     /// Whether a range is in memory, so that copying out of it does not wait for the disk. A hint: true when unknown.
     func isResident(from offset: Int, count: Int) -> Bool
+    /// Whether touching a page brings in what lies around it, as it does at first. A hint.
+    func setReadAhead(_ isOn: Bool)
 }
 
 extension MappedRegion {
     /// Memory files have nothing to wait for.
     package func isResident(from offset: Int, count: Int) -> Bool { true }
+    /// Memory files have nothing to bring in.
+    package func setReadAhead(_ isOn: Bool) {}
 }
 
 extension FileSystem {

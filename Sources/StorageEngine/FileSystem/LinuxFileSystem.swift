@@ -339,6 +339,11 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
         }
     }
 
+    func setReadAhead(_ isOn: Bool) {
+        // A hint that is not taken changes nothing but speed.
+        _ = madvise(address, count, isOn ? MADV_NORMAL : MADV_RANDOM)
+    }
+
     func synchronize(from offset: Int, count wanted: Int) throws(FileSystemError) {
         let start = offset & ~(pageSize - 1)
         let end = min(count, offset + wanted)

@@ -11,6 +11,11 @@ final class FailingFileSystem: FileSystem {
         /// Mapped files with this in their path take no bytes.
         var failingPath: String?
         var synchronizations = 0
+        var queueSynchronizations = 0
+        var treeSynchronizations = 0
+        /// What was said about reading ahead in mapped files of queues, and which were touched before anything was.
+        var readAhead: [Bool] = []
+        var touchedUnadvised = 0
     }
 
     let faults = NIOLockedValueBox(Faults())
@@ -24,6 +29,10 @@ final class FailingFileSystem: FileSystem {
     func rename(_ source: String, to target: String) throws(FileSystemError) { try real.rename(source, to: target) }
     func link(_ source: String, to target: String) throws(FileSystemError) { try real.link(source, to: target) }
     func synchronizeDirectory(_ path: String) throws(FileSystemError) { try real.synchronizeDirectory(path) }
+    func synchronizeTree(_ path: String) throws(FileSystemError) {
+        faults.withLockedValue { $0.treeSynchronizations += 1 }
+        try real.synchronizeTree(path)
+    }
     func lock(_ path: String) throws(FileSystemError) -> any FileLock { try real.lock(path) }
 
     func space(at path: String) throws(FileSystemError) -> DiskSpace {
@@ -74,6 +83,7 @@ private final class FailingFile: StoreFile {
 }
 
 private final class FailingRegion: MappedRegion {
+    private let isAdvised = NIOLockedValueBox(false)
     let path: String
     let real: any MappedRegion
     let faults: NIOLockedValueBox<FailingFileSystem.Faults>
@@ -88,18 +98,30 @@ private final class FailingRegion: MappedRegion {
     func prepareForWriting(from offset: Int, count: Int) throws(FileSystemError) {
         try real.prepareForWriting(from: offset, count: count)
     }
+    func setReadAhead(_ isOn: Bool) {
+        isAdvised.withLockedValue { $0 = true }
+        if path.contains("/consumequeue/") { faults.withLockedValue { $0.readAhead.append(isOn) } }
+        real.setReadAhead(isOn)
+    }
+    private func noteTouch() {
+        guard path.contains("/consumequeue/"), !isAdvised.withLockedValue({ $0 }) else { return }
+        faults.withLockedValue { $0.touchedUnadvised += 1 }
+    }
     func copyIn(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        noteTouch()
         if faults.withLockedValue({ $0.failingPath.map(path.contains) ?? false }) {
             throw FileSystemError(kind: .inputOutput, operation: "store to mapped page", path: path)
         }
         try real.copyIn(bytes, at: offset)
     }
     func copyOut(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        noteTouch()
         try real.copyOut(into: buffer, at: offset)
     }
     func synchronize(from offset: Int, count: Int) throws(FileSystemError) {
         let fails = faults.withLockedValue { faults in
             faults.synchronizations += 1
+            if path.contains("/consumequeue/") { faults.queueSynchronizations += 1 }
             return faults.synchronizeFails
         }
         if fails { throw FileSystemError(kind: .inputOutput, operation: "msync", path: path, errorNumber: 5) }
