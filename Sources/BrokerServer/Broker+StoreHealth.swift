@@ -5,12 +5,13 @@ extension Broker {
     /// A failed write or flush ended writing: what is stored is served, nothing is taken until a restart.
     var isReadOnly: Bool { store.writeRefusal?.code == .fenced }
 
-    /// Has the store's events logged, and lets it ask what consumers have not read.
+    /// Has the store's events logged, and lets it ask what consumers have not read and what delivery needs.
     func watchStore() {
         let logger = logger
         store.setEventObserver { Self.log($0, to: logger) }
         let (store, offsets) = (store, delivery.offsets)
         store.setUnreadOffset { UnreadMessages.logOffset(offsets: offsets, store: store) }
+        delivery.guardLog(of: store)
     }
 
     private static func log(_ event: StoreEvent, to logger: Logger) {
@@ -37,6 +38,10 @@ extension Broker {
                     "file": "\(path)",
                     "hint": "let consumers catch up, delete groups that are gone, or set deleteUnreadWhenDiskFull=true",
                 ])
+        case .keptNeeded(let path):
+            logger.notice(
+                "a log file that may go stays until a snapshot of the ack ledgers holds what it says",
+                metadata: ["file": "\(path)"])
         case .waitsForRoom(let error):
             logger.error("the disk is full: tried again each second", metadata: ["error": "\(error.message)"])
         case .indexFailing(let error):

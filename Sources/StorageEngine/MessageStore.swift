@@ -22,6 +22,7 @@ package final class MessageStore: Sendable {
     private struct Life {
         var observer: Dispatcher.Observer?
         var unreadOffset: (@Sendable () -> Int64?)?
+        var mayDelete: (@Sendable (Int64) -> Bool)?
         var report: RecoveryReport?
         var dispatcher: Dispatcher?
         var housekeeper: Housekeeper?
@@ -63,6 +64,13 @@ package final class MessageStore: Sendable {
     /// consumed. Asked on the housekeeping thread, when the disk is nearly full. Before `open`.
     package func setUnreadOffset(_ unread: @escaping @Sendable () -> Int64?) {
         life.withLockedValue { $0.unreadOffset = unread }
+    }
+
+    /// Sets who is asked before a file of the log is deleted, whatever the reason: whether all records before the log
+    /// offset, the file's end, may go. After a no the file stays, and is asked for again in a later round. Asked on the
+    /// housekeeping thread or an administrator's; must not wait for an append. Before `open`.
+    package func setDeletionCheck(_ mayDelete: @escaping @Sendable (_ end: Int64) -> Bool) {
+        life.withLockedValue { $0.mayDelete = mayDelete }
     }
 
     // MARK: Opening and closing
@@ -140,7 +148,8 @@ package final class MessageStore: Sendable {
             parts: Housekeeper.Parts(
                 files: files, clock: clock, log: log, queues: queues, flusher: flusher, dispatcher: dispatcher,
                 index: index, checkpointFile: checkpointFile, notices: notices,
-                unreadOffset: life.withLockedValue { $0.unreadOffset }), checkpoint: checkpoint)
+                unreadOffset: life.withLockedValue { $0.unreadOffset },
+                mayDelete: life.withLockedValue { $0.mayDelete }), checkpoint: checkpoint)
         try housekeeper.measureDisk()
         let threads =
             driving == .threads

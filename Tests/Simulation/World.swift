@@ -60,6 +60,7 @@ final class World: Sendable {
             delivery.messagesArrived(
                 messages.map { ArrivedMessage(topic: $0.topic, queueID: $0.queueId, tagsCode: $0.tagsCode) })
         }
+        delivery.guardLog(of: store)
         report = try store.open(driving: .steps)
         try delivery.recover()
     }

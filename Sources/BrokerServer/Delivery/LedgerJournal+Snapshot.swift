@@ -31,10 +31,13 @@ extension LedgerJournal {
         let atMillis = output.withLockedValue { output -> Int64 in
             var atMillis = Int64.max
             if isDirty { atMillis = min(atMillis, output.offsetsSavedMillis + configuration.offsetSaveIntervalMillis) }
-            if output.bytesSinceSnapshot > 0 {
-                atMillis = min(atMillis, output.snapshotMillis + configuration.snapshotIntervalMillis)
+            if output.isBroken || output.isSnapshotAsked {
+                atMillis = min(atMillis, output.snapshotRetryAtMillis)
+            } else if output.bytesSinceSnapshot > 0 {
+                let dueMillis = output.snapshotMillis + configuration.snapshotIntervalMillis
+                atMillis = min(atMillis, max(dueMillis, output.snapshotRetryAtMillis))
             }
-            if output.isBroken || !output.backlog.isEmpty { atMillis = min(atMillis, output.retryAtMillis) }
+            if !output.backlog.isEmpty { atMillis = min(atMillis, output.retryAtMillis) }
             return atMillis
         }
         return atMillis == .max ? nil : max(1, atMillis - now)
@@ -47,9 +50,11 @@ extension LedgerJournal {
         let (wantsSnapshot, wantsOffsets) = output.withLockedValue { output in
             let isTime =
                 output.bytesSinceSnapshot > 0 && now - output.snapshotMillis >= configuration.snapshotIntervalMillis
-            let wantsSnapshot = isTime || output.isBroken || output.bytesSinceSnapshot >= configuration.snapshotBytesMax
+            let wantsSnapshot =
+                isTime || output.isBroken || output.isSnapshotAsked
+                || output.bytesSinceSnapshot >= configuration.snapshotBytesMax
             let wantsOffsets = isDirty && now - output.offsetsSavedMillis >= configuration.offsetSaveIntervalMillis
-            return (wantsSnapshot && now >= output.retryAtMillis, wantsOffsets)
+            return (wantsSnapshot && now >= output.snapshotRetryAtMillis, wantsOffsets)
         }
         if wantsSnapshot { snapshot(subscriptions()) }
         if wantsOffsets { saveOffsets(nowMillis: now) }
@@ -97,11 +102,13 @@ extension LedgerJournal {
                     Self.snapshotName, with: LedgerSnapshot(nextRecord: nextRecord, image: image).encode())
             } catch {
                 logger.error("ack ledgers cannot be saved", metadata: ["error": "\(error)"])
-                output.withLockedValue { $0.retryAtMillis = now + Self.snapshotRetryMillis }
+                output.withLockedValue { $0.snapshotRetryAtMillis = now + Self.snapshotRetryMillis }
                 return false
             }
             output.withLockedValue { output in
                 output.bytesSinceSnapshot = 0
+                output.coveredRecord = nextRecord
+                output.isSnapshotAsked = false
                 output.snapshotMillis = now
                 // What the store did not take is in the snapshot now.
                 output.backlog = []
@@ -133,9 +140,11 @@ extension LedgerJournal {
                 metadata: ["records": "\(bounds.min)-\(bounds.max)"])
             next = bounds.max
         }
+        let first = next
         let bytes = try replay(from: next, to: bounds.max, on: &image)
         output.withLockedValue { output in
             output.nextRecord = bounds.max
+            output.coveredRecord = first
             output.bytesSinceSnapshot = bytes
         }
         return (image, needsSnapshot)

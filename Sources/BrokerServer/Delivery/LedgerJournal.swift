@@ -42,9 +42,15 @@ final class LedgerJournal: Sendable {
         /// Records were dropped: only a snapshot helps.
         var isBroken = false
         var bytesSinceSnapshot = 0
+        /// Records before it are not needed any more: the snapshot on the disk includes them. Nil before recovery.
+        var coveredRecord: Int64?
+        var isSnapshotAsked = false
         var snapshotMillis: Int64 = 0
         var offsetsSavedMillis: Int64 = 0
+        /// When records that were refused are tried again.
         var retryAtMillis: Int64 = 0
+        /// When a snapshot that failed is tried again: apart from the records, as it is what helps when these are refused.
+        var snapshotRetryAtMillis: Int64 = 0
     }
 
     let configuration: DeliveryConfiguration
@@ -137,6 +143,16 @@ final class LedgerJournal: Sendable {
             keep(record)
             record = LedgerRecord()
         }
+    }
+
+    /// Has the thread take a snapshot soon.
+    func askForSnapshot() {
+        output.withLockedValue { $0.isSnapshotAsked = true }
+        let mustWake = inbox.withLockedValue { inbox in
+            defer { inbox.isPausing = false }
+            return inbox.isPausing
+        }
+        if mustWake { thread.wake() }
     }
 
     /// Whether nobody is listed; then the next one to list itself ends the thread's pause.

@@ -10,6 +10,7 @@ final class Housekeeper: Sendable {
         var checkpointPauseMillis: Int64
         var level = DiskLevel.normal
         var hasToldOfUnread = false
+        var hasToldOfNeeded = false
         var isWaitingForRoom = false
         var isStopped = false
     }
@@ -25,6 +26,7 @@ final class Housekeeper: Sendable {
     private let checkpointFile: CheckpointFile
     private let notices: StoreNotices
     private let unreadOffset: (@Sendable () -> Int64?)?
+    private let mayDelete: (@Sendable (Int64) -> Bool)?
     private let state: Guarded<State>
     // One checkpoint at a time: an older one must not replace a newer one.
     private let saving = NIOLock()
@@ -51,6 +53,8 @@ final class Housekeeper: Sendable {
         let notices: StoreNotices
         /// Log offset of the oldest message that a consumer group has not consumed; may read from the disk.
         let unreadOffset: (@Sendable () -> Int64?)?
+        /// Whether the owner of the store can do without all records before a log offset; may read from the disk.
+        let mayDelete: (@Sendable (Int64) -> Bool)?
     }
 
     init(configuration: StoreConfiguration, parts: Parts, checkpoint: Checkpoint) {
@@ -65,6 +69,7 @@ final class Housekeeper: Sendable {
         checkpointFile = parts.checkpointFile
         notices = parts.notices
         unreadOffset = parts.unreadOffset
+        mayDelete = parts.mayDelete
         let now = parts.clock.nowMillis
         state = Guarded(
             State(
@@ -250,11 +255,16 @@ final class Housekeeper: Sendable {
                 end: oldest.end, modifiedMillis: log.segments.modifiedMillis(of: oldest),
                 isNewest: log.segments.all.count < 2, try situation(nowMillis: nowMillis, isAsked: isAsked))
             if decision == .keepUnread { tellOfUnread(oldest) }
-            guard case .delete(let reason) = decision, try drop(oldest, reason) else { break }
+            guard case .delete(let reason) = decision else { break }
+            // After the decision: what was dispatched up to then is in the queues, where the owner looks for its records.
+            guard mayDelete?(oldest.end) ?? true else {
+                tellOfNeeded(oldest)
+                break
+            }
+            guard try drop(oldest, reason) else { break }
             deleted += 1
         }
         if deleted == 0 { return }
-        state.withLock { $0.hasToldOfUnread = false }
         let start = log.segments.minOffset
         for queue in queues.all { try queue.raiseMin(toLogOffset: start) }
         try queues.tombstones.forget(before: start)
@@ -274,6 +284,10 @@ final class Housekeeper: Sendable {
     private func drop(_ oldest: LogSegment, _ reason: RetentionReason) throws(StoreError) -> Bool {
         let path = try StoreError.wrap { () throws(FileSystemError) in try log.segments.dropOldest() }
         guard let path else { return false }
+        state.withLock { state in
+            state.hasToldOfUnread = false
+            state.hasToldOfNeeded = false
+        }
         notices.post(.deleted(path: path, reason: reason))
         return true
     }
@@ -284,6 +298,14 @@ final class Housekeeper: Sendable {
             return !state.hasToldOfUnread
         }
         if isNew { notices.post(.keptUnread(path: oldest.path)) }
+    }
+
+    private func tellOfNeeded(_ oldest: LogSegment) {
+        let isNew = state.withLock { state in
+            defer { state.hasToldOfNeeded = true }
+            return !state.hasToldOfNeeded
+        }
+        if isNew { notices.post(.keptNeeded(path: oldest.path)) }
     }
 
     /// The disk's level as last measured.

@@ -14,6 +14,8 @@ package enum StoreEvent: Sendable {
     case deleted(path: String, reason: RetentionReason)
     /// The disk is full, and old files are kept because consumers have not read them.
     case keptUnread(path: String)
+    /// An old file is kept although it may go: the owner of the store needs records in it to recover.
+    case keptNeeded(path: String)
     /// The next file, or a queue, could not be written for lack of room; it is tried again.
     case waitsForRoom(StoreError)
     /// The key index cannot be written: it is tried again, and queries by key miss the newest messages until then.

@@ -57,6 +57,7 @@ private final class DiskWorld: Sendable {
                 messages.map { ArrivedMessage(topic: $0.topic, queueID: $0.queueId, tagsCode: $0.tagsCode) })
             for message in messages where message.topic == "T" { dispatched.signal() }
         }
+        service.guardLog(of: store)
         _ = try store.open()
         try service.recover()
     }
@@ -165,6 +166,29 @@ private final class DiskWorld: Sendable {
             if round == 2 { next.service.flushJournal() }
             try next.close()
         }
+    }
+
+    @Test func retentionKeepsTheJournalUntilASnapshotHasIt() throws {
+        let world = try DiskWorld()
+        defer { world.remove() }
+        world.send(4)
+        _ = world.pop()
+        try world.ack(0)
+        world.service.flushJournal()
+        world.send(20, body: String(repeating: "x", count: 100_000))
+        // From here on every file has expired.
+        world.clock.withLockedValue { $0 += 1_000_000 * 3_600_000 }
+        #expect(try world.store.deleteExpired())
+        #expect(world.store.minLogOffset == 0)
+        world.service.flushJournal()
+        #expect(try world.store.deleteExpired())
+        #expect(world.store.minLogOffset > 0)
+
+        let next = try world.killedCopy()
+        defer { next.remove() }
+        #expect(next.service.progress(group: "group", topic: "T", queueID: 0) != nil)
+        try next.close()
+        try world.close()
     }
 
     @Test func anAppendWakesAWaiter() throws {

@@ -103,6 +103,28 @@ import Testing
         #expect(next.pop()?.queueOffsets == [1, 2])
     }
 
+    @Test func aSnapshotThatIsAskedForIsTakenThoughTheStoreRefusesRecords() throws {
+        let world = try DeliveryWorld()
+        world.send(2)
+        _ = world.pop()
+        world.service.flushJournal()
+        try world.ack(0)
+        world.store.failAppends()
+        world.service.flushJournal()
+        #expect(world.files.content(LedgerJournal.snapshotName) == nil)
+        world.files.failWrites()
+        world.service.journal.askForSnapshot()
+        world.service.flushJournal()
+        world.files.failWrites(false)
+        // One that failed is not tried again at once.
+        world.service.flushJournal()
+        #expect(world.files.content(LedgerJournal.snapshotName) == nil)
+        world.advance(5_000)
+        world.service.flushJournal()
+        #expect(world.files.content(LedgerJournal.snapshotName) != nil)
+        #expect(try world.restarted().pop()?.queueOffsets == [1])
+    }
+
     @Test func aDamagedSnapshotIsReplacedByTheOneBefore() throws {
         let world = try DeliveryWorld(configuration: eager)
         world.send(3)

@@ -16,14 +16,16 @@ import Testing
         let events = NIOLockedValueBox<[StoreEvent]>([])
         let store: MessageStore
 
-        init(_ configure: (inout StoreConfiguration) -> Void = { _ in }) throws {
+        init(
+            opens: Bool = true, _ configure: (inout StoreConfiguration) -> Void = { _ in }
+        ) throws {
             fixture.configuration.diskWarningPercent = 90
             fixture.configuration.diskCleanForciblyPercent = 85
             configure(&fixture.configuration)
             files.faults.withLockedValue { $0.usedPercent = 10 }
             store = fixture.makeStore(files: files)
             store.setEventObserver { [events] event in events.withLockedValue { $0.append(event) } }
-            _ = try store.open(driving: .steps)
+            if opens { _ = try store.open(driving: .steps) }
         }
 
         func fill(files count: Int) {
@@ -106,6 +108,38 @@ import Testing
         #expect(!world.deleted.isEmpty)
         #expect(world.deleted.allSatisfy { $0 == .disk })
         #expect(world.store.maxLogOffset - world.store.minLogOffset <= 131_072)
+        try world.store.close()
+    }
+
+    @Test(arguments: [RetentionReason.expired, .size, .disk])
+    func aFileThatTheOwnerNeedsStays(reason: RetentionReason) throws {
+        let world = try World(opens: false) { configuration in
+            if reason == .size { configuration.retentionBytesMax = 131_072 }
+        }
+        let neededOffset = NIOLockedValueBox<Int64>(131_072)
+        world.store.setDeletionCheck { end in neededOffset.withLockedValue { $0 >= end } }
+        _ = try world.store.open(driving: .steps)
+        world.fill(files: 3)
+        let end = world.store.maxLogOffset
+        if reason == .expired { world.fixture.clock.advance(1_000_000 * 3_600_000) }
+        let clean = { () throws -> Void in
+            guard reason == .expired else { return world.keepHouse() }
+            let isOpen = try world.store.deleteExpired()
+            #expect(isOpen)
+        }
+        if reason == .disk { world.setUsed(87) }
+        for _ in 0..<2 {
+            try clean()
+            #expect(world.store.minLogOffset == 131_072)
+        }
+        #expect(world.deleted == [reason])
+        let told = world.events.withLockedValue { events in
+            events.filter { if case .keptNeeded = $0 { true } else { false } }.count
+        }
+        #expect(told == 1)
+        neededOffset.withLockedValue { $0 = end }
+        try clean()
+        #expect(world.store.minLogOffset > 131_072)
         try world.store.close()
     }
 
