@@ -53,12 +53,16 @@ package final class DelayService: Sendable {
     private let logFileBytes: Int64
     private let thread = PausingThread(name: "delay")
     private let pendingTimers = Atomic<Int>(0)
+    /// Where the log ended when the progress was asked to be saved; written by the dispatch thread alone.
+    private let progressLogOffset = Atomic<Int64>(0)
     private let files: any RegistryStorage
 
     /// How long the thread pauses at most while something waits, so that a clock that is set forward is noticed.
     private static let pauseMillisMax: Int64 = 1_000
     /// Time between two saves of the progress.
     private static let saveIntervalMillis: Int64 = 1_000
+    /// The most of the log that a start after a crash reads in search of copies, give or take what is written in a second.
+    static let unreadBytesMax: Int64 = 64 << 20
     /// Time after which a copy that could not be written is tried again.
     static let retryMillis: Int64 = 100
 
@@ -94,6 +98,7 @@ package final class DelayService: Sendable {
             levels.append(queue)
         }
         let copies = progress.logOffset.map { deliveredCopies(from: $0) } ?? DeliveredCopies()
+        progressLogOffset.store(progress.logOffset ?? store.maxLogOffset, ordering: .relaxed)
         let timers = timerStart(progress)
         state.withLockedValue { state in
             state.levels = levels
@@ -159,15 +164,27 @@ package final class DelayService: Sendable {
                 hasTimers = true
             }
         }
-        guard hasTimers || !levels.isEmpty else { return }
+        let mustSave = isProgressOld(messages)
+        guard hasTimers || mustSave || !levels.isEmpty else { return }
         let mustWake = state.withLockedValue { state in
             state.arrivedLevels.formUnion(levels)
             if hasTimers { state.mustReadTimers = true }
+            if mustSave { state.isDirty = true }
             let isPausing = state.pausesUntilMillis != .min
             state.pausesUntilMillis = .min
             return isPausing
         }
         if mustWake { thread.wake() }
+    }
+
+    /// Whether the log has grown so much since the progress was saved that it must be saved again, though nothing was
+    /// delivered: a start after a crash reads the log from there on.
+    private func isProgressOld(_ messages: [DispatchedMessage]) -> Bool {
+        guard let last = messages.last,
+            last.logOffset - progressLogOffset.load(ordering: .relaxed) > Self.unreadBytesMax
+        else { return false }
+        progressLogOffset.store(last.logOffset, ordering: .relaxed)
+        return true
     }
 
     // MARK: Work

@@ -115,6 +115,22 @@ struct DelayLevelTests {
         #expect(try saved(world).offsets == [1: 1])
     }
 
+    @Test("progress is saved as the log grows, so that a start after a crash reads a bounded part of it")
+    func progressFollowsTheLog() async throws {
+        let world = try DelayWorld { $0.store.commitLogFileBytes = 1 << 27 }
+        try await world.createTopic("T")
+        #expect(try saved(world).logOffset == 0)
+        let body = String(repeating: "x", count: 4_000_000)
+        for _ in 0..<Int(DelayService.unreadBytesMax) / body.utf8.count { world.send("T", body, []) }
+        world.run()
+        #expect(try saved(world).logOffset == 0, "not for less")
+        for _ in 0..<2 { world.send("T", body, []) }
+        world.broker.store.flushStep()
+        world.advance(millis: 1_100)
+        await world.settleWorker()
+        #expect(try saved(world).logOffset == world.broker.store.maxLogOffset)
+    }
+
     private func saved(_ world: DelayWorld) throws -> DelayProgress {
         let bytes = try #require(world.storage.content(DelayProgress.fileName))
         return try DelayProgress(json: JSONValue(parsing: bytes))
