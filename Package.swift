@@ -32,8 +32,10 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 /// Tests of one library target, in a folder that mirrors its own.
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, resources: [Resource] = []
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: path, resources: resources, swiftSettings: settings)
 }
 
 let package = Package(
@@ -209,6 +211,12 @@ let package = Package(
                 nioCore, nioPosix, nioConcurrency, logging,
             ]),
         tests("BenchmarkLoadTests", ["BenchmarkLoad", nioCore]),
+        tests(
+            "FuzzTests",
+            [
+                "BrokerServer", "StorageEngine", "DeliveryEngine", "RemotingCodec", "ServerSupport", "MessageModel",
+                "InMemoryFileSystem", nioCore, nioConcurrency, logging,
+            ], path: "Tests/Fuzz", resources: [.copy("Corpus")]),
         tests("TidyTests", []),
     ]
 )

@@ -65,7 +65,7 @@ struct Checkpoint: Hashable {
     }
 
     /// The newest time up to which everything is on disk, with Apache's margin of 3 s.
-    var safeTimestampMillis: Int64 { max(0, min(logTimestampMillis, queueTimestampMillis) - 3_000) }
+    var safeTimestampMillis: Int64 { max(3_000, min(logTimestampMillis, queueTimestampMillis)) - 3_000 }
 
     func write(to bytes: UnsafeMutableRawBufferPointer) {
         bytes.initializeMemory(as: UInt8.self, repeating: 0)

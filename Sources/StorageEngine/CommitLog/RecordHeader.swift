@@ -83,6 +83,12 @@ struct RecordHeader {
     /// Whether its queue and offset can be; no checksum covers them, and files are named by them.
     var hasPlace: Bool { queueId >= 0 && queueOffset >= 0 && queueOffset <= Int64.max / 64 }
 
+    /// When a message that waits is due; no checksum covers the time when it was stored.
+    private func dueMillis(after delayMillis: Int64) -> Int64 {
+        let (sum, isOver) = storeTimestampMillis.addingReportingOverflow(delayMillis)
+        return isOver ? .max : sum
+    }
+
     /// What dispatch announces for a record at the start of `bytes`.
     func dispatched(
         _ bytes: UnsafeRawBufferPointer, at offset: Int64, delayLevels: DelayLevels
@@ -93,7 +99,7 @@ struct RecordHeader {
             name == NameRules.scheduleTopic ? TagsCode.delayMillis(properties: text, levels: delayLevels) : nil
         return DispatchedMessage(
             topic: name, queueId: queueId, queueOffset: queueOffset, logOffset: offset, size: Int32(size),
-            tagsCode: delayMillis.map { storeTimestampMillis + $0 } ?? TagsCode.of(properties: text),
+            tagsCode: delayMillis.map(dueMillis) ?? TagsCode.of(properties: text),
             storeTimestampMillis: storeTimestampMillis)
     }
 }

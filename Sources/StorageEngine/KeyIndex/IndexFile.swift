@@ -73,7 +73,7 @@ final class IndexFile: @unchecked Sendable {
             current.beginLogOffset = logOffset
             current.beginTimestampMillis = storeTimestampMillis
         }
-        if previous == 0 { current.usedSlotCount += 1 }
+        if previous == 0, current.usedSlotCount < .max { current.usedSlotCount += 1 }
         current.nextEntry = number + 1
         current.endLogOffset = logOffset
         current.endTimestampMillis = storeTimestampMillis
@@ -135,7 +135,9 @@ final class IndexFile: @unchecked Sendable {
         // An entry's time is up to a second before that of its message.
         let oldest = begin < .min + 999 ? .min : begin - 999
         var number = newest
-        while number > 0, number < header.nextEntry, budget > 0 {
+        // A damaged head may claim more entries than the file has room for.
+        let behindLast = min(Int(header.nextEntry), layout.entryCount)
+        while number > 0, Int(number) < behindLast, budget > 0 {
             budget -= 1
             let entry = try region.entry(at: layout.entryAt(Int(number)))
             if entry.seconds < 0 { return }
