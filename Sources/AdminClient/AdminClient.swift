@@ -133,7 +133,7 @@ package struct AdminClient: Sendable {
     }
 
     /// The addresses that a command goes to: the one given, or all masters of the cluster given.
-    func targets(_ target: BrokerTarget) async throws(AdminError) -> [String] {
+    package func targets(_ target: BrokerTarget) async throws(AdminError) -> [String] {
         switch target {
         case .broker(let address): [address]
         case .cluster(let cluster): try masters(ofCluster: cluster, in: try await clusterInfo()).map(\.address)

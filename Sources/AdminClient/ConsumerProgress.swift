@@ -69,12 +69,14 @@ extension AdminClient {
         return all
     }
 
-    /// The clients of a group, nil when none is connected anywhere.
+    /// The clients of a group as the first broker knows them, or as the one given; nil when none is connected anywhere.
     package func connections(
-        ofGroup group: String, cluster: String? = nil
+        ofGroup group: String, cluster: String? = nil, broker: String? = nil
     ) async throws(AdminError) -> ConsumerConnections? {
         let header = GetConsumerConnectionListRequestHeader(consumerGroup: group)
-        for address in try await brokers(ofGroup: group, topic: nil, cluster: cluster) {
+        let brokers =
+            if let broker { [broker] } else { try await brokers(ofGroup: group, topic: nil, cluster: cluster) }
+        for address in brokers {
             do throws(AdminError) {
                 let answer = try await callBroker(address, .getConsumerConnectionList, header)
                 return try Self.decode(ConsumerConnections.self, answer)

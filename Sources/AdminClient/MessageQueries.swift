@@ -3,6 +3,18 @@ import NIOCore
 import RemotingCodec
 
 extension AdminClient {
+    /// The message of an id: of the one that its producer gave it, when the topic is known, else of an offset id.
+    package func message(id: String, topic: String?) async throws(AdminError) -> MessageRecord {
+        guard let topic, !nameServers.isEmpty else { return try await message(id: id) }
+        do throws(AdminError) {
+            // A message that was sent twice is the newer one.
+            if let found = try await messages(topic: topic, key: id, isUnique: true, maxCount: 32).last { return found }
+        } catch  where error.code == .notFound {
+            return try await message(id: id)
+        }
+        return try await message(id: id)
+    }
+
     /// The message of an offset id, asked of the broker that the id names.
     package func message(id: String) async throws(AdminError) -> MessageRecord {
         let parsed: OffsetMessageId
@@ -44,7 +56,7 @@ extension AdminClient {
         return Array(found.sorted { $0.storeTimestampMillis < $1.storeTimestampMillis }.prefix(Int(maxCount)))
     }
 
-    private static func records(_ answer: RemotingCommand) throws(AdminError) -> [MessageRecord] {
+    static func records(_ answer: RemotingCommand) throws(AdminError) -> [MessageRecord] {
         do throws(RemotingCodecError) {
             return try MessageRecord.all(in: answer.body)
         } catch {
@@ -77,19 +89,24 @@ extension AdminClient {
         var pairs: [(name: String, value: String)] = [(name: "WAIT", value: "true")]
         if let keys { pairs.append((name: "KEYS", value: keys)) }
         if let tags { pairs.append((name: "TAGS", value: tags)) }
+        return try await send(
+            topic: topic, body: ByteBuffer(string: body), properties: ByteBuffer(string: PropertyText.encode(pairs)),
+            queueId: queueId ?? -1, brokerName: broker.brokerName, address: address, nowMillis: nowMillis)
+    }
+
+    /// Sends one message to a queue of a broker; a negative queue is the broker's to choose.
+    func send(
+        topic: String, body: ByteBuffer, properties: ByteBuffer, queueId: Int32, brokerName: String, address: String,
+        nowMillis: Int64
+    ) async throws(AdminError) -> SentMessage {
         let fields = SendMessageFields(
             producerGroup: "admin_ext_group", topic: topic, defaultTopic: NameRules.autoCreateTopic,
-            defaultTopicQueueCount: 4, queueId: queueId ?? -1, sysFlag: 0, bornTimestampMillis: nowMillis, flag: 0,
-            properties: ByteBuffer(string: PropertyText.encode(pairs)))
-        let answer = try await callBroker(
-            address, .sendMessageV2, SendMessageRequestHeaderV2(fields), body: ByteBuffer(string: body))
-        do throws(RemotingCodecError) {
-            let header = try answer.header(SendMessageResponseHeader.self)
-            return SentMessage(
-                brokerName: broker.brokerName, queueId: header.queueId, messageId: header.messageId,
-                queueOffset: header.queueOffset)
-        } catch {
-            throw AdminError(.badAnswer, error.message)
-        }
+            defaultTopicQueueCount: 4, queueId: queueId, sysFlag: 0, bornTimestampMillis: nowMillis, flag: 0,
+            properties: properties)
+        let answer = try await callBroker(address, .sendMessageV2, SendMessageRequestHeaderV2(fields), body: body)
+        let header = try Self.header(SendMessageResponseHeader.self, answer)
+        return SentMessage(
+            brokerName: brokerName, queueId: header.queueId, messageId: header.messageId,
+            queueOffset: header.queueOffset)
     }
 }

@@ -76,6 +76,17 @@ extension AdminClient {
         return try Self.decode(ConsumeStatsList.self, answer)
     }
 
+    /// Entries of a consume queue, of one broker or of the first that has the topic.
+    package func consumeQueue(
+        _ header: QueryConsumeQueueRequestHeader, broker address: String?
+    ) async throws(AdminError) -> ConsumeQueueEntries {
+        var broker = address
+        if broker == nil { broker = try await route(of: header.topic)?.brokers.first?.preferredAddress }
+        guard let broker else { throw Self.noTopic(header.topic) }
+        return try Self.decode(
+            ConsumeQueueEntries.self, try await callBroker(broker, .queryConsumeQueue, header))
+    }
+
     /// Entries of a consume queue on one broker.
     package func consumeQueue(
         topic: String, brokerName: String, queueId: Int32, index: Int64, count: Int32

@@ -64,6 +64,10 @@ enum AdminProgram {
     }
 
     private static func unknown(_ name: String) -> Int32 {
+        if let reason = Command.leftOut[name] {
+            Console.printError("mqadmin: there is no command '\(name)' here: \(reason).")
+            return 2
+        }
         let nearest = NearestKey.find(name, among: Set(Command.all.map(\.name)))
         let hint = nearest.map { " Did you mean '\($0)'?" } ?? ""
         Console.printError("mqadmin: the command '\(name)' does not exist.\(hint)\n\(Command.overview)")

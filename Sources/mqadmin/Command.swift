@@ -23,7 +23,16 @@ struct Command: Sendable {
         .deleteSubGroup, .getConsumerConfig, .cloneGroupOffset, .consumerConnection, .producerConnection,
         .consumerStatus, .queryMsgById, .queryMsgByKey, .queryMsgByUniqueKey, .queryMsgByOffset, .sendMessage,
         .updateKvConfig, .deleteKvConfig, .updateOrderConf, .wipeWritePerm, .addWritePerm, .getNamesrvConfig,
-        .updateNamesrvConfig,
+        .updateNamesrvConfig, .resetOffsetByTime, .skipAccumulatedMessage, .setConsumeMode, .updateTopicPerm,
+        .updateTopicList, .updateSubGroupList, .printMsg, .consumeMessage, .queryCq, .producer, .checkMsgSendRT,
+        .clusterRT, .haStatus,
+    ]
+
+    /// Commands of Apache's tool that this one does not have, and what to use instead.
+    static let leftOut = [
+        "startMonitoring":
+            "it watches consumers and reports nothing but to the log of its own process; ask consumerProgress --json and "
+            + "consumerConnection --json at intervals instead"
     ]
 
     var allOptions: [CommandOption] { options + CommandOption.common }

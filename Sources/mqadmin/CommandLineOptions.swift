@@ -86,6 +86,16 @@ struct GivenOptions: Sendable {
         return number
     }
 
+    /// A large number; nil when it is not given.
+    func int64(_ long: String, in range: ClosedRange<Int64>) throws -> Int64? {
+        guard let text = string(long) else { return nil }
+        guard let number = Int64(text), range.contains(number) else {
+            throw UsageError(
+                description: "--\(long) must be a number from \(range.lowerBound) to \(range.upperBound), not \(text)")
+        }
+        return number
+    }
+
     func bool(_ long: String, default fallback: Bool) throws -> Bool {
         guard let text = string(long) else { return fallback }
         switch text.lowercased() {

@@ -47,6 +47,41 @@ enum LocalTime {
         return "\(date) \(time),\(String(repeating: "0", count: 3 - fraction.count))\(fraction)"
     }
 
+    /// The time of an option: `now`, milliseconds since 1970, or local time as `yyyy-MM-dd#HH:mm:ss:SSS`; nil when the
+    /// option is not given.
+    static func millis(option name: String, of options: GivenOptions) throws -> Int64? {
+        guard let text = options.string(name) else { return nil }
+        if text == "now" { return nowMillis }
+        if let number = Int64(text) { return number }
+        guard let millis = millis(parsing: text) else {
+            throw UsageError(
+                description: "--\(name) must be now, milliseconds since 1970 or yyyy-MM-dd#HH:mm:ss:SSS, not \(text)")
+        }
+        return millis
+    }
+
+    /// Reads `2026-11-23#03:35:23:042`.
+    static func millis(parsing text: String) -> Int64? {
+        let parts = text.split(separator: "#", omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
+        let date = parts[0].split(separator: "-").map { Int32($0) }
+        let time = parts[1].split(separator: ":").map { Int32($0) }
+        guard date.count == 3, time.count == 4, let year = date[0], let month = date[1], let day = date[2],
+            let hour = time[0], let minute = time[1], let second = time[2], let millis = time[3],
+            1_970...9_999 ~= year, 1...12 ~= month, 1...31 ~= day, 0...23 ~= hour, 0...59 ~= minute, 0...60 ~= second,
+            0...999 ~= millis
+        else { return nil }
+        var fields = tm()
+        fields.tm_year = year - 1_900
+        fields.tm_mon = month - 1
+        fields.tm_mday = day
+        fields.tm_hour = hour
+        fields.tm_min = minute
+        fields.tm_sec = second
+        fields.tm_isdst = -1
+        return Int64(mktime(&fields)) * 1_000 + Int64(millis)
+    }
+
     /// The wall clock.
     static var nowMillis: Int64 {
         var now = timespec()

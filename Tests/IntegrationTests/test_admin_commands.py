@@ -158,3 +158,92 @@ def test_mistakes_are_explained(cluster):
     dead = cluster.admin.run("brokerStatus", "-b", "127.0.0.1:1")
     assert dead.status == 1 and "127.0.0.1:1" in dead.errors
     assert cluster.admin.run("help", "statsAll", namesrv=False).expect_success().output.startswith("usage: mqadmin statsAll")
+
+
+def test_messages_are_printed_and_consumed(cluster, served):
+    topic, _ = served
+    printed = cluster.admin.run("printMsg", "-t", topic, "--json").expect_success().json
+    assert {m["body"] for m in printed} == {f"body {n}" for n in range(10)}
+    text = cluster.admin.run("printMsg", "-t", topic, "-d", "false").expect_success().output
+    assert text.count("MSGID: ") == 10 and "NOT PRINT BODY" in text and "minOffset=0" in text
+    assert cluster.admin.run("printMsg", "-t", topic, "-s", "Other", "--json").expect_success().json == []
+    tagged = cluster.admin.run("printMsg", "-t", topic, "-s", "Other || T", "--json").expect_success().json
+    assert len(tagged) == 10
+    latest = max(m["storeTimestamp"] for m in printed)
+    assert cluster.admin.run("printMsg", "-t", topic, "-b", str(latest + 60_000), "--json").json == []
+    assert cluster.admin.run("printMsg", "-t", topic, "-b", "2020-01-01#00:00:00:000", "--json").json == printed
+    few = cluster.admin.run("consumeMessage", "-t", topic, "-c", "3", "--json").expect_success().json
+    assert len(few) == 3
+    broker, end = next(iter(holders(cluster, topic).items()))
+    one = cluster.admin.run(
+        "consumeMessage", "-t", topic, "-b", broker, "-i", "0", "-o", str(end - 1), "--json").expect_success().json
+    assert [m["queueOffset"] for m in one] == [end - 1]
+    assert cluster.admin.run("consumeMessage", "-t", topic, "-i", "0").status == 2
+    assert cluster.admin.run("printMsg", "-t", topic, "-b", "yesterday").status == 2
+
+
+def test_queue_entries(cluster, served):
+    topic, _ = served
+    address = next(b.address for b in cluster.brokers if b.broker_name in holders(cluster, topic))
+    found = cluster.admin.run(
+        "queryCq", "-t", topic, "-q", "0", "-i", "0", "-c", "2", "-b", address, "--json").expect_success().json
+    assert found["minQueueIndex"] == 0 and 0 < len(found["queueData"]) <= 2
+    text = cluster.admin.run("queryCq", "-t", topic, "-q", "0", "-i", "0", "-b", address).expect_success().output
+    assert f"physicOffset={found['queueData'][0]['physicOffset']}, " in text and "idx: 0" in text
+
+
+def test_permissions_and_lists(cluster, tmp_path):
+    admin, topic = cluster.admin, cluster.topic(queues=3, message_type="FIFO")
+    changes = admin.run("updateTopicPerm", "-c", "DefaultCluster", "-t", topic, "-p", "4", "--json").expect_success().json
+    assert [c["before"] for c in changes] == [6] * len(cluster.brokers)
+    route = admin.run("topicRoute", "-t", topic, "--json").expect_success().json
+    assert {(q["perm"], q["readQueueNums"]) for q in route["queueDatas"]} == {(4, 3)}
+    back = admin.run("updateTopicPerm", "-b", cluster.broker.address, "-t", topic, "-p", "6").expect_success()
+    assert f"from 4 to 6 in {cluster.broker.address} success" in back.output
+
+    first, second = cluster.name(), cluster.name()
+    topics = tmp_path / "topics.json"
+    topics.write_text(f"""[
+        {{"topicName": "{first}", "readQueueNums": 2, "writeQueueNums": 2, "perm": 6}},
+        {{"topicName": "{second}", "attributes": {{"message.type": "DELAY"}}, "perm": 6}}]""")
+    admin.run("updateTopicList", "-c", "DefaultCluster", "-f", str(topics)).expect_success()
+    assert {first, second} <= set(admin.run("topicList").output.split())
+    group = cluster.group()
+    groups = tmp_path / "groups.json"
+    groups.write_text(f'[{{"groupName": "{group}", "retryMaxTimes": 3}}]')
+    admin.run("updateSubGroupList", "-b", cluster.broker.address, "-f", str(groups)).expect_success()
+    (config,) = admin.run("getConsumerConfig", "-g", group, "--json").expect_success().json
+    assert config["group"]["retryMaxTimes"] == 3
+    topics.write_text("[{]")
+    for broken in (topics, tmp_path / "absent.json"):
+        refused = admin.run("updateTopicList", "-c", "DefaultCluster", "-f", str(broken))
+        assert refused.status == 1 and str(broken) in refused.errors
+
+
+def test_how_a_group_fetches(cluster):
+    topic, group = cluster.topic(), cluster.group()
+    done = cluster.admin.run(
+        "setConsumeMode", "-c", "DefaultCluster", "-t", topic, "-g", group, "-m", "POP", "-q", "2",
+        "--json").expect_success().json
+    assert len(done["brokers"]) == len(cluster.brokers) and done["setting"]["mode"] == "POP"
+    assert cluster.admin.run("setConsumeMode", "-c", "DefaultCluster", "-t", topic, "-g", group, "-m", "pop").status == 2
+
+
+def test_times_of_sends(cluster):
+    topic = cluster.topic(queues=2)
+    times = cluster.admin.run("checkMsgSendRT", "-t", topic, "-a", "6", "-s", "100", "--json").expect_success().json
+    assert len(times["sends"]) == 6 and all(send["success"] for send in times["sends"])
+    assert len({(s["brokerName"], s["queueId"]) for s in times["sends"]}) == 2 * len(cluster.brokers)
+    assert 0 < times["averageRtMillis"] < 5_000
+    eventually(lambda: cluster.admin.stored_count(topic) == 6, "they are stored")
+    rounds = cluster.admin.run("clusterRT", "-a", "3", "--json").expect_success().json
+    assert {r["brokerName"]: (r["successCount"], r["failCount"]) for r in rounds} == {
+        b.broker_name: (3, 0) for b in cluster.brokers}
+    assert cluster.broker.broker_name in cluster.admin.run("clusterRT", "-a", "1").expect_success().output
+
+
+def test_what_there_is_not(cluster):
+    replicas = cluster.admin.run("haStatus", "-b", cluster.broker.address)
+    assert replicas.status == 1 and "has no replicas" in replicas.errors
+    monitoring = cluster.admin.run("startMonitoring")
+    assert monitoring.status == 2 and "consumerProgress" in monitoring.errors

@@ -72,6 +72,7 @@ def test_a_failed_flush_fences_the_broker(failing_flush, fresh_cluster, monkeypa
         if flush == "SYNC_FLUSH":
             assert refused.status.code != OK, "a send that is not on the disk was called durable"
         eventually(lambda: "READ_ONLY" in status(), "the broker says that it is read-only")
+        assert "READ_ONLY" in cluster.admin.run("clusterList").expect_success().output
         failing_flush.unlink()
         # The disk is well again, but what it lost nobody knows.
         assert client.send(message(topic, b"after")).status.code != OK

@@ -16,18 +16,23 @@ struct DelayProgress: Sendable, Equatable {
     /// Changes with every save.
     var dataVersion = DataVersion()
 
-    /// The content of the file.
-    var json: JSONValue {
+    /// What Apache's brokers write into the file, and send to each other.
+    var sharedJSON: JSONValue { ["dataVersion": dataVersion.json, "offsetTable": offsetTable] }
+
+    private var offsetTable: JSONValue {
         var table = JSONObject()
         for (level, offset) in offsets.sorted(by: { $0.key < $1.key }) {
             table.append(.integer(Int64(level)), .integer(offset))
         }
-        guard let logOffset, let timers else {
-            return ["dataVersion": dataVersion.json, "offsetTable": .object(table)]
-        }
+        return .object(table)
+    }
+
+    /// The content of the file.
+    var json: JSONValue {
+        guard let logOffset, let timers else { return sharedJSON }
         return [
             "dataVersion": dataVersion.json, "deliveredFromLogOffset": .integer(logOffset),
-            "offsetTable": .object(table),
+            "offsetTable": offsetTable,
             "timers": [
                 "deliveredThroughMillis": .integer(timers.deliveredThroughMillis),
                 "floorOffset": .integer(timers.floorOffset), "queueOffset": .integer(timers.queueOffset),

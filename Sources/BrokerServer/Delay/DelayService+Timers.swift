@@ -71,8 +71,12 @@ extension DelayService {
         let records = result.records.compactMap { slot in
             MessageRecord(buffer, range: slot.range).flatMap { TimerRecord($0) }
         }
+        let now = nowMillis()
         state.withLockedValue { state in
+            state.traffic.indexed.add(Counts(messages: Int64(records.count)), nowMillis: now)
+            state.traffic.tick(nowMillis: now)
             for record in records {
+                state.timerTopics.noted(record.message.realTopic, hash: record.entry.topicHash, nowMillis: now)
                 if let recalled = record.recalledKey {
                     state.timers.insertRecall(
                         record.entry, of: recalled, key: record.indexKey, rollCount: record.rollCount)
@@ -100,7 +104,12 @@ extension DelayService {
         }
         let (done, failure) = append(writes.map(\.message))
         state.withLockedValue { state in
-            for write in writes[..<done] { state.timers.settled(write.entry, key: write.key) }
+            for write in writes[..<done] {
+                state.timers.settled(write.entry, key: write.key)
+                state.timerTopics.noted(write.message.topic, hash: write.entry.topicHash, nowMillis: now)
+            }
+            state.traffic.delivered.add(Counts(messages: Int64(done)), nowMillis: now)
+            state.traffic.tick(nowMillis: now)
             if failure != nil {
                 state.timers.putBack(writes[done...].lazy.map(\.entry), retryAtMillis: now + Self.retryMillis)
             }

@@ -27,6 +27,8 @@ package final class DelayService: Sendable {
         /// Something came into the timer topic, or was not read yet.
         var mustReadTimers = true
         var nextSweepMillis: Int64 = 0
+        var timerTopics = TimerTopics()
+        var traffic = TimerTraffic(nowMillis: 0)
         var copies = DeliveredCopies()
         /// Until when copies may have been written before a crash, and how far the timer topic must be read to know all
         /// that was due by then; nil once that is dealt with.
@@ -103,6 +105,7 @@ package final class DelayService: Sendable {
         state.withLockedValue { state in
             state.levels = levels
             state.timers = TimerIndex(from: timers)
+            state.traffic = TimerTraffic(nowMillis: nowMillis())
             state.progress = progress
             state.copies = copies
             if !copies.isEmpty {

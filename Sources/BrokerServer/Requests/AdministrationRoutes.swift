@@ -16,6 +16,9 @@ extension RequestRouter {
         case .cleanUnusedTopic: try cleanUnusedTopic(request, from: connection)
         case .deleteExpiredCommitlog: try deleteExpiredCommitLog(request, from: connection)
         case .queryConsumeQueue: try queryConsumeQueue(request, from: connection)
+        case .getAllDelayOffset: getAllDelayOffset(request, from: connection)
+        case .getTimerCheckPoint: try getTimerCheckpoint(request, from: connection)
+        case .getTimerMetrics: try getTimerMetrics(request, from: connection)
         case .updateAndCreateTopicList: try updateAndCreateTopicList(request, from: connection)
         default: return try routeGroupAdministration(request, from: connection)
         }

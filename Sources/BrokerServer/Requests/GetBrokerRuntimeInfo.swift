@@ -21,13 +21,12 @@ extension Broker {
             "brokerVersion": String(ProtocolVersion.current), "brokerVersionDesc": "V5_3_3",
             "runtime": Self.runtimeText((nowMillis() - bootMillis) / 1_000),
             "startAcceptSendRequestTimeStamp": String(live.startAcceptSendMillis),
-            "timerReadBehind": "0", "timerOffsetBehind": "0", "timerCongestNum": "0", "timerEnqueueTps": "0.0",
-            "timerDequeueTps": "0.0",
         ]
         addPuts(to: &info)
         addGets(to: &info)
         addStore(to: &info)
         addQueues(to: &info)
+        info.merge(delay.runtimeFigures()) { current, _ in current }
         info.merge(storeFigures()) { current, _ in current }
         return info
     }

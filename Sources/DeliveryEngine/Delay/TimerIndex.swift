@@ -55,6 +55,10 @@ package struct TimerIndex: Sendable {
     }
 
     private var heap = MinHeap<Entry>()
+    /// Entries of the heap by the topic that they are for.
+    private var waiting: [Int32: Int] = [:]
+    /// Orders to take something back, by the slot that they wait in and the topic.
+    private var recallCounts: [Int64: [Int32: Int]] = [:]
     /// The progress that the last run left.
     private let start: Progress
     /// The next message to read.
@@ -77,6 +81,17 @@ package struct TimerIndex: Sendable {
 
     /// Messages that wait.
     package var count: Int { heap.count }
+
+    /// Messages that wait, by Java's hash of the topic that they are for. One that was written anew counts once more until
+    /// it is due; one that was taken back does not count.
+    package var countsByTopicHash: [Int32: Int] {
+        var counts = waiting
+        for slot in recallCounts.values {
+            // The order and what it takes back.
+            for (topicHash, count) in slot { counts[topicHash, default: 0] -= 2 * count }
+        }
+        return counts.filter { $0.value > 0 }
+    }
 
     /// Where a start would go on now. The owner asks while nothing is being written.
     package func progress(nowMillis: Int64) -> Progress {
@@ -104,14 +119,21 @@ package struct TimerIndex: Sendable {
         readOffset = max(readOffset, entry.queueOffset + 1)
         if rollCount > 0 { newestPlace[Self.place(key, entry.dueMillis)] = entry.queueOffset }
         guard !wasDelivered(queueOffset: entry.queueOffset, dueMillis: entry.dueMillis) else { return }
+        push(entry)
+    }
+
+    private mutating func push(_ entry: Entry) {
         heap.push(entry)
+        waiting[entry.topicHash, default: 0] += 1
     }
 
     /// The order to take a message back, found in the queue. It waits like a message, so that a start finds it too.
     package mutating func insertRecall(_ entry: Entry, of recalledKey: String, key: String, rollCount: Int) {
         insert(entry, key: key, rollCount: rollCount)
         guard !wasDelivered(queueOffset: entry.queueOffset, dueMillis: entry.dueMillis) else { return }
-        recalled[TimerTime.outMillis(dueMillis: entry.dueMillis), default: []].insert(recalledKey)
+        let slot = TimerTime.outMillis(dueMillis: entry.dueMillis)
+        guard recalled[slot, default: []].insert(recalledKey).inserted else { return }
+        recallCounts[slot, default: [:]][entry.topicHash, default: 0] += 1
     }
 
     /// The queue was read up to here; what lay before is no timer message, or is gone.
@@ -138,13 +160,14 @@ package struct TimerIndex: Sendable {
         while due.count < countMax, let first = heap.top, first.dueMillis <= nowMillis {
             heap.pop()
             due.append(first)
+            if let count = waiting[first.topicHash] { waiting[first.topicHash] = count > 1 ? count - 1 : nil }
         }
         return due
     }
 
     /// Puts back what could not be written; nothing is taken before `retryAtMillis`.
     package mutating func putBack(_ entries: some Sequence<Entry>, retryAtMillis: Int64) {
-        for entry in entries { heap.push(entry) }
+        for entry in entries { push(entry) }
         retryMillis = retryAtMillis
     }
 
@@ -169,6 +192,7 @@ package struct TimerIndex: Sendable {
         guard !recalled.isEmpty else { return }
         let first = heap.top.map { TimerTime.outMillis(dueMillis: $0.dueMillis) } ?? .max
         recalled = recalled.filter { $0.key >= first }
+        recallCounts = recallCounts.filter { $0.key >= first }
     }
 
     // MARK: Writing anew

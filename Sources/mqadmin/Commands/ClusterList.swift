@@ -27,7 +27,7 @@ extension Command {
         // Width, filled on the left, blanks after it.
         let layout: [(Int, Bool, Int)] = [
             (22, false, 2), (22, false, 2), (4, false, 2), (22, false, 1), (16, false, 2), (16, true, 2),
-            (30, true, 2), (22, false, 2), (11, true, 2), (12, false, 2), (8, false, 2), (10, true, 0),
+            (30, true, 2), (22, false, 2), (11, true, 2), (12, false, 2), (8, false, 2), (10, true, 2), (0, false, 0),
         ]
         return zip(columns, layout).map { text, form in
             (form.1 ? text.paddedLeft(form.0) : text.padded(form.0)) + String(repeating: " ", count: form.2)
@@ -38,7 +38,7 @@ extension Command {
         let now = LocalTime.nowMillis
         let title = baseLine([
             "#Cluster Name", "#Broker Name", "#BID", "#Addr", "#Version", "#InTPS(LOAD)", "#OutTPS(LOAD)",
-            "#Timer(Progress)", "#PCWait(ms)", "#Hour", "#SPACE", "#ACTIVATED",
+            "#Timer(Progress)", "#PCWait(ms)", "#Hour", "#SPACE", "#ACTIVATED", "#STORE",
         ])
         return [title] + rows.map { baseLine(columns($0, nowMillis: now)) }
     }
@@ -64,6 +64,9 @@ extension Command {
             "\(rate("putTps"))(\(load("send")))", "\(rate("getTransferredTps"))(\(load("pull"))|\(load("ack")))", timer,
             text("pageCacheLockTimeMills"), hours.fixed(2), number("commitLogDiskRatio").fixed(4),
             text("brokerActive", "false"),
+            // Not Apache's: whether the broker takes messages, READ_ONLY after its disk failed. At the end, where it is in
+            // nobody's way.
+            text("storeStatus", "-"),
         ]
     }
 

@@ -3,8 +3,6 @@ import MessageModel
 import RemotingCodec
 
 extension Command {
-    private static let group = CommandOption("g", "consumerGroup", "consumer group name", isRequired: true)
-
     static let deleteSubGroup = Command(
         name: "deleteSubGroup", summary: "Delete subscription group from broker.",
         options: targetOptions + [
@@ -55,66 +53,5 @@ extension Command {
             return CommandOutput(
                 lines: ["clone group offset success. srcGroup[\(source)], destGroup=[\(destination)], topic[\(topic)]"],
                 json: ["brokers": .array(brokers.map { .string($0) })])
-        })
-
-    private static func clientLine(_ columns: [String]) -> String {
-        zip(columns, [36, 22, 10, 0]).map { $0.padded($1) }.joined(separator: " ")
-    }
-
-    private static func clientLines(_ connections: [ClientConnection]) -> [String] {
-        [clientLine(["#ClientId", "#ClientAddr", "#Language", "#Version"])]
-            + connections.map { clientLine([$0.clientId, $0.address, $0.language.name, "\($0.version)"]) }
-    }
-
-    static let consumerConnection = Command(
-        name: "consumerConnection", summary: "Query consumer's socket connection, client version and subscription.",
-        options: [group],
-        run: { options, admin in
-            let name = try options.required("consumerGroup")
-            guard let found = try await admin.connections(ofGroup: name) else {
-                throw AdminError(.notFound, "the consumer group[\(name)] not online")
-            }
-            var lines = clientLines(found.connections)
-            lines += ["", "Below is subscription:", "\("#Topic".padded(20)) #SubExpression"]
-            lines += found.subscriptions.sorted { $0.key < $1.key }.map {
-                "\($0.key.padded(20)) \($0.value.expression)"
-            }
-            lines += [
-                "", "ConsumeType: \(found.consumeType?.rawValue ?? "")",
-                "MessageModel: \(found.messageModel?.rawValue ?? "")",
-                "ConsumeFromWhere: \(found.consumeFromWhere?.rawValue ?? "")",
-            ]
-            return CommandOutput(lines: lines, json: found.json)
-        })
-
-    static let producerConnection = Command(
-        name: "producerConnection", summary: "Query producer's socket connection and client version.",
-        options: [
-            CommandOption("g", "producerGroup", "producer group name", isRequired: true),
-            CommandOption("t", "topic", "topic name", isRequired: true),
-        ],
-        run: { options, admin in
-            let found = try await admin.producerConnections(
-                group: try options.required("producerGroup"), topic: try options.required("topic"))
-            return CommandOutput(
-                lines: clientLines(found), json: ["connectionSet": .array(found.map(\.json))])
-        })
-
-    static let consumerStatus = Command(
-        name: "consumerStatus", summary: "Query consumer's internal data structure.",
-        options: [group, CommandOption("i", "clientId", "The consumer's client id")],
-        run: { options, admin in
-            let answers = try await admin.consumerStatus(
-                group: try options.required("consumerGroup"), clientID: options.string("clientId"))
-            var lines: [String] = []
-            var json = JSONObject()
-            for answer in answers {
-                lines += ["#ClientId: \(answer.broker)"]
-                lines.append(
-                    answer.value.map { String(decoding: $0.serialize(pretty: true), as: UTF8.self) }
-                        ?? "the client does not answer")
-                json.append(answer.broker, answer.value ?? .null)
-            }
-            return CommandOutput(lines: lines, json: .object(json))
         })
 }

@@ -8,15 +8,54 @@ extension Command {
 
     static let queryMsgById = Command(
         name: "queryMsgById", summary: "Query Message by Id.",
-        options: [CommandOption("i", "msgId", "Message Id, several joined by commas", isRequired: true)],
+        options: [
+            CommandOption("i", "msgId", "Message Id, several joined by commas", isRequired: true),
+            CommandOption("t", "topic", "topic name"),
+            CommandOption("g", "consumerGroup", "consumer group that shall consume it now, with --clientId"),
+            CommandOption("d", "clientId", "The consumer's client id, with --consumerGroup"),
+            CommandOption("f", "bodyFormat", "print message body by the specified format: UTF-8"),
+            CommandOption("c", "cluster", "Cluster name"),
+        ],
         worksWithoutNameServer: { _ in true },
         run: { options, admin in
-            var records: [MessageRecord] = []
-            for id in try options.required("msgId").split(separator: ",") {
-                records.append(try await admin.message(id: String(id)))
+            let ids = try options.required("msgId").split(separator: ",").map(String.init)
+            guard options.isGiven("consumerGroup") == options.isGiven("clientId") else {
+                throw UsageError(description: "--consumerGroup and --clientId go together")
             }
+            if options.isGiven("clientId") { return try await push(ids, options, admin) }
+            var records: [MessageRecord] = []
+            for id in ids { records.append(try await admin.message(id: id, topic: options.string("topic"))) }
             return output(records)
         })
+
+    /// Has a client consume messages now.
+    private static func push(
+        _ ids: [String], _ options: GivenOptions, _ admin: AdminClient
+    ) async throws -> CommandOutput {
+        let client = try options.required("clientId")
+        var output = CommandOutput(lines: [], json: .null)
+        var results: [JSONValue] = []
+        for id in ids {
+            let answer = try await admin.consumeDirectly(
+                messageID: id, topic: options.string("topic"), group: try options.required("consumerGroup"),
+                clientID: client)
+            guard let answer else {
+                throw AdminError(
+                    .refused, "this \(client) client is not push consumer ,not support direct push")
+            }
+            output.lines.append(
+                "ConsumeMessageDirectlyResult [order=\(answer.isOrdered), autoCommit=\(answer.commitsItself), "
+                    + "consumeResult=\(answer.result), remark=\(answer.remark ?? "null"), "
+                    + "spentTimeMills=\(answer.spentMillis)]")
+            results.append([
+                "msgId": .string(id), "consumeResult": .string(answer.result), "order": .bool(answer.isOrdered),
+                "autoCommit": .bool(answer.commitsItself), "remark": answer.remark.map { .string($0) } ?? .null,
+                "spentTimeMills": .integer(answer.spentMillis),
+            ])
+        }
+        output.json = .array(results)
+        return output
+    }
 
     static let queryMsgByKey = Command(
         name: "queryMsgByKey", summary: "Query Message by Key.",
@@ -34,7 +73,7 @@ extension Command {
             return CommandOutput(
                 lines: [line(["#Message ID", "#QID", "#Offset"])]
                     + records.map { line([$0.property("UNIQ_KEY") ?? "", "\($0.queueId)", "\($0.queueOffset)"]) },
-                json: .array(records.map(json)))
+                json: .array(records.map { MessageText.json($0) }))
         })
 
     static let queryMsgByUniqueKey = Command(
@@ -97,41 +136,8 @@ extension Command {
     private static func output(_ records: [MessageRecord]) -> CommandOutput {
         CommandOutput(
             lines: records.flatMap { record in
-                fields(record).map { "\("\($0.name):".padded(20)) \($0.text)" } + [""]
+                MessageText.fields(record).map { "\("\($0.name):".padded(20)) \($0.text)" } + [""]
             },
-            json: .array(records.map(json)))
-    }
-
-    private static func fields(_ record: MessageRecord) -> [(name: String, text: String)] {
-        let id = OffsetMessageId(
-            host: record.storeHost.address, port: record.storeHost.port, logOffset: record.logOffset)
-        let properties = PropertyText.dictionary(String(buffer: record.properties)).sorted { $0.key < $1.key }
-        return [
-            ("OffsetID", id.text), ("Topic", record.topic), ("Tags", "[\(record.property("TAGS") ?? "null")]"),
-            ("Keys", "[\(record.property("KEYS") ?? "null")]"), ("Queue ID", "\(record.queueId)"),
-            ("Queue Offset", "\(record.queueOffset)"), ("CommitLog Offset", "\(record.logOffset)"),
-            ("Reconsume Times", "\(record.reconsumeTimes)"),
-            ("Born Timestamp", LocalTime.text(millis: record.bornTimestampMillis)),
-            ("Store Timestamp", LocalTime.text(millis: record.storeTimestampMillis)),
-            ("Born Host", "\(record.bornHost)"), ("Store Host", "\(record.storeHost)"),
-            ("System Flag", "\(record.sysFlag.rawValue)"),
-            ("Properties", "{\(properties.map { "\($0.key)=\($0.value)" }.joined(separator: ", "))}"),
-            ("Message Body", String(buffer: record.body)),
-        ]
-    }
-
-    private static func json(_ record: MessageRecord) -> JSONValue {
-        let id = OffsetMessageId(
-            host: record.storeHost.address, port: record.storeHost.port, logOffset: record.logOffset)
-        let properties = PropertyText.dictionary(String(buffer: record.properties))
-        return [
-            "msgId": .string(id.text), "topic": .string(record.topic), "queueId": .integer(Int64(record.queueId)),
-            "queueOffset": .integer(record.queueOffset), "commitLogOffset": .integer(record.logOffset),
-            "reconsumeTimes": .integer(Int64(record.reconsumeTimes)),
-            "bornTimestamp": .integer(record.bornTimestampMillis),
-            "storeTimestamp": .integer(record.storeTimestampMillis),
-            "properties": .object(JSONObject(sorted: properties) { .string($0) }),
-            "body": .string(String(buffer: record.body)),
-        ]
+            json: .array(records.map { MessageText.json($0) }))
     }
 }

@@ -14,7 +14,7 @@ indirect enum BodyShape: Hashable, CustomStringConvertible {
         "offsetTable", "topicConfigTable", "subscriptionGroupTable", "forbiddenTable", "data", "consumerTable",
         "messageQueueTable", "subscriptionTable", "groupTopicMap", "correctionOffsets", "mqTable", "mqPopTable",
         "statusTable", "properties", "userConsumerInfo", "attributes", "topicQueueMappingDetailMap",
-        "topicQueueMappingInfoMap", "consumeStatsList",
+        "topicQueueMappingInfoMap", "consumeStatsList", "timingCount",
     ]
 
     private static func isKeyedByData(_ members: JSONObject) -> Bool {

@@ -32,12 +32,6 @@ struct RecordedRequest: Decodable, CustomStringConvertible {
 
 /// Requests that are recorded and not answered as Apache does: what the README lists.
 enum RecordedExceptions {
-    /// Built by nobody yet: take a code out of this list with the change that answers it, and the replay compares its
-    /// answers from then on.
-    static let notYet: Set<Int32> = [
-        45, 60, 61,  // GET_ALL_DELAY_OFFSET, GET_TIMER_CHECK_POINT, GET_TIMER_METRICS
-    ]
-
     /// Not supported, and meant to stay so: the answer is REQUEST_CODE_NOT_SUPPORTED with a sentence.
     static let unsupported: [Int32: String] = [
         50: "UPDATE_AND_CREATE_ACL_CONFIG", 51: "DELETE_ACL_CONFIG", 52: "GET_BROKER_CLUSTER_ACL_INFO",

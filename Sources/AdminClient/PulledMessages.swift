@@ -1,0 +1,112 @@
+import MessageModel
+import NIOCore
+import RemotingCodec
+import RemotingTransport
+
+/// A queue with the offsets to read.
+package struct ReadableQueue: Sendable, Hashable {
+    /// The queue.
+    package var queue: MessageQueue
+    /// Its broker.
+    package var address: String
+    /// The first message.
+    package var minOffset: Int64
+    /// Behind the last message.
+    package var maxOffset: Int64
+}
+
+/// What one look into a queue gave.
+package struct PulledMessages: Sendable {
+    /// Apache's name of how it ended: FOUND, NO_MATCHED_MSG, NO_NEW_MSG or OFFSET_ILLEGAL.
+    package var status: String
+    /// The messages.
+    package var records: [MessageRecord]
+    /// Where to go on.
+    package var nextOffset: Int64
+
+    /// Whether there may be more behind.
+    package var mayGoOn: Bool { status == "FOUND" || status == "NO_MATCHED_MSG" }
+}
+
+extension AdminClient {
+    /// The group in whose name tools read.
+    package static let toolsGroup = "TOOLS_CONSUMER"
+
+    /// The readable queues of a topic with what they hold between two times, all when there are none.
+    package func readableQueues(
+        topic: String, brokerName: String? = nil, queueId: Int32? = nil, fromMillis: Int64? = nil,
+        toMillis: Int64? = nil
+    ) async throws(AdminError) -> [ReadableQueue] {
+        guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
+        var found: [ReadableQueue] = []
+        for queues in route.queues.sorted(by: { $0.brokerName < $1.brokerName }) {
+            guard brokerName == nil || queues.brokerName == brokerName,
+                queues.permission.contains(.read),
+                let address = route.brokers.first(where: { $0.brokerName == queues.brokerName })?.preferredAddress
+            else { continue }
+            for id in 0..<max(0, queues.readQueueCount) where queueId == nil || queueId == id {
+                let min = try await callBroker(
+                    address, .getMinOffset, GetMinOffsetRequestHeader(topic: topic, queueId: id))
+                let max = try await callBroker(
+                    address, .getMaxOffset, GetMaxOffsetRequestHeader(topic: topic, queueId: id))
+                var queue = ReadableQueue(
+                    queue: MessageQueue(topic: topic, brokerName: queues.brokerName, queueId: id), address: address,
+                    minOffset: try Self.header(GetMinOffsetResponseHeader.self, min).offset,
+                    maxOffset: try Self.header(GetMaxOffsetResponseHeader.self, max).offset)
+                if let fromMillis {
+                    queue.minOffset = try await offset(topic: topic, queueId: id, atMillis: fromMillis, of: address)
+                }
+                if let toMillis {
+                    queue.maxOffset = try await offset(topic: topic, queueId: id, atMillis: toMillis, of: address)
+                }
+                found.append(queue)
+            }
+        }
+        guard !found.isEmpty else {
+            throw AdminError(.notFound, "the topic \(topic) has no such queue that may be read")
+        }
+        return found
+    }
+
+    /// Reads messages of a queue that pass a tag expression, from an offset on, without waiting for new ones.
+    package func pull(
+        _ queue: ReadableQueue, from offset: Int64, count: Int32, group: String = AdminClient.toolsGroup,
+        expression: String = "*"
+    ) async throws(AdminError) -> PulledMessages {
+        let header = PullMessageRequestHeader(
+            consumerGroup: group, topic: queue.queue.topic, queueId: queue.queue.queueId, queueOffset: offset,
+            maxMessageCount: count, sysFlag: Self.subscriptionIsInline, commitOffset: 0, suspendTimeoutMillis: 0,
+            subscription: expression, subVersion: 0, expressionType: "TAG")
+        guard let address = HostPort(parsing: queue.address) else {
+            throw AdminError(.invalidArgument, "\(queue.address) is not a broker address, host:port expected")
+        }
+        let answer: RemotingCommand
+        do throws(RemotingError) {
+            answer = try await client.callAsync(
+                address, code: .pullMessage, header: header, body: nil, timeoutMillis: timeoutMillis)
+        } catch {
+            throw AdminError(.unreachable, error.message)
+        }
+        let status =
+            switch answer.responseCode {
+            case .success: "FOUND"
+            case .pullRetryImmediately: "NO_MATCHED_MSG"
+            case .pullNotFound: "NO_NEW_MSG"
+            case .pullOffsetMoved: "OFFSET_ILLEGAL"
+            default: ""
+            }
+        guard !status.isEmpty else {
+            _ = try Self.successful(answer, from: queue.address)
+            return PulledMessages(status: "", records: [], nextOffset: offset)
+        }
+        let next = try Self.header(PullMessageResponseHeader.self, answer).nextBeginOffset
+        let records = status == "FOUND" ? try Self.records(answer) : []
+        // Brokers compare the hashes of tags; clients compare the tags.
+        let tags = Set(expression.split(separator: "|").map { String($0.filter { $0 != " " }) })
+        let wanted = expression == "*" ? records : records.filter { tags.contains($0.property("TAGS") ?? "") }
+        return PulledMessages(status: status, records: wanted, nextOffset: next)
+    }
+
+    /// The bit of a pull that brings its own subscription.
+    private static let subscriptionIsInline: Int32 = 1 << 2
+}
