@@ -15,21 +15,8 @@ struct LiveProperties: Sendable {
 
     /// `key=value` lines in alphabetical order.
     var text: String {
-        values.sorted { $0.key < $1.key }.map { "\($0.key)=\(Self.escaped($0.value))\n" }.joined()
-    }
-
-    private static func escaped(_ value: String) -> String {
-        var text = ""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        return text
+        values.sorted { $0.key < $1.key }.map { String(decoding: PropertiesText.line($0.key, $0.value), as: UTF8.self) }
+            .joined()
     }
 
     /// Takes changes: unknown keys are dropped as in Apache, a fixed or bad one refuses all of them.

@@ -11,39 +11,15 @@ import Testing
 /// A directory that Apache's broker 5.1.4 left when it was killed, taken over as a whole.
 @Suite("A broker over Apache's directory")
 struct AdoptedDirectoryTests {
-    private func unpack() throws -> BrokerConfiguration {
-        let root = NSTemporaryDirectory() + "adopted-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-        let archive = try #require(Bundle.module.url(forResource: "Golden/store/store-killed", withExtension: "tar.gz"))
-        let tar = Process()
-        tar.executableURL = URL(fileURLWithPath: "/bin/tar")
-        tar.arguments = ["xzf", archive.path, "-C", root, "--strip-components=1"]
-        try tar.run()
-        tar.waitUntilExit()
-        try #require(tar.terminationStatus == 0)
-        var configuration = BrokerConfiguration()
-        configuration.brokerName = "broker-a"
-        configuration.topics = TopicRegistry.Settings(brokerName: "broker-a")
-        configuration.storePath = root
-        configuration.store = StoreConfiguration(rootPath: root)
-        configuration.store.commitLogFileBytes = 131_072
-        configuration.store.consumeQueueFileBytes = 6_000
-        configuration.store.indexSlotCount = 100
-        configuration.store.indexEntryCount = 400
-        configuration.store.retentionHours = 876_000
-        configuration.store.diskWarningPercent = 99
-        configuration.store.diskCleanForciblyPercent = 98
-        return configuration
-    }
-
     private func content(_ configuration: BrokerConfiguration, _ name: String) -> Data? {
         FileManager.default.contents(atPath: configuration.storePath + "/" + name)
     }
 
     @Test("topics, groups, offsets, messages and keys are there, writing goes on, and foreign files stay as they are")
     func takeOver() async throws {
-        let configuration = try unpack()
-        defer { try? FileManager.default.removeItem(atPath: configuration.storePath) }
+        let directory = try ApacheDirectory(.killed)
+        defer { directory.remove() }
+        let configuration = directory.configuration
         let foreign = ["config/consumerFilter.json", "config/timermetrics.bak", "compaction/position-checkpoint"]
         let before = foreign.map { content(configuration, $0) }
         #expect(before.allSatisfy { $0 != nil })

@@ -35,8 +35,7 @@ struct GoldenPullTests {
 
     @Test("codes, fields and bodies of the answers are Apache's, over a real socket")
     func replay() async throws {
-        let recorded = try JSONDecoder().decode(
-            [Recorded].self, from: Data(Golden.bytes("remoting/pull-requests.json")))
+        let recorded = try RecordedRequest.load("pull-requests", as: Recorded.self)
         #expect(recorded.count > 40)
         let test = try TestBroker()
         for name in ["GoldTopic", "GoldPop", "GoldFilter", "GoldCpp044", "GoldCppcvs", "GoldOrder"] {

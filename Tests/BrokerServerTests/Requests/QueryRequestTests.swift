@@ -145,22 +145,9 @@ struct QueryRequestTests {
         }
     }
 
-    /// A request that was sent to Apache's broker 5.1.4, and what it answered.
-    private struct Recorded: Decodable {
-        var file: String
-        var variant: Int
-        var requestCode: Int32
-        var request: String
-        var code: Int32
-        var ext: [String: String]
-        var remark: String
-        var body: String
-    }
-
     @Test("recorded requests get Apache's codes, fields, remarks and shape of body")
     func replay() async throws {
-        let recorded = try JSONDecoder().decode(
-            [Recorded].self, from: Data(Golden.bytes("remoting/query-requests.json")))
+        let recorded = try RecordedRequest.load("query-requests", as: RecordedRequest.self)
         #expect(recorded.count == 20)
         try await serving { test, _, address, group in
             for name in ["GoldTopic", "GoldPop"] { try await test.createTopic(name) }
@@ -180,7 +167,7 @@ struct QueryRequestTests {
                 let bytes = try #require(HexText.bytes(entry.request))
                 let request = try FrameClient.decode(bytes)
                 let answer = try await client.ask(bytes)
-                let name = Comment("\(entry.file) \(entry.variant)")
+                let name = Comment("\(entry)")
                 // The recording lies in the past: its time ranges end before our messages; its offsets are not ours.
                 let end = request.fields.optionalString("endTimestamp").flatMap { Int64($0) } ?? .max
                 if end < test.broker.nowMillis(), entry.code == 0 {

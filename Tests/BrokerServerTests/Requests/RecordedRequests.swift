@@ -16,17 +16,19 @@ struct RecordedRequest: Decodable, CustomStringConvertible {
     var code: Int32
     var ext: [String: String]
     var remark: String
-    /// The answer's body where it is text.
+    /// The answer's body where it is text; where it is not, in hex if it was kept.
     var body: String
-    /// Bytes of the answer's body where it is not.
-    var binaryBody: Int
+    /// Bytes of the answer's body where it is not kept.
+    var binaryBody: Int?
 
     var description: String { "\(file)#\(variant) \(client)" }
 
     /// Everything recorded at the broker's two ports, in the order of the codes.
-    static func all() throws -> [RecordedRequest] {
-        try JSONDecoder().decode(
-            [RecordedRequest].self, from: Data(Golden.bytes("remoting/broker-requests.json")))
+    static func all() throws -> [RecordedRequest] { try load("broker-requests", as: RecordedRequest.self) }
+
+    /// The pairs of a file.
+    static func load<Pair: Decodable>(_ name: String, as type: Pair.Type) throws -> [Pair] {
+        try JSONDecoder().decode([Pair].self, from: Data(Golden.bytes("remoting/\(name).json")))
     }
 }
 

@@ -83,32 +83,14 @@ struct TransactionGoldenTests {
 
     /// The directories that Apache's broker left after a clean stop and after `kill -9`, with one and two open
     /// transactions.
-    @Test("the open transactions of an Apache broker go on here", arguments: [("clean", 1), ("killed", 2)])
-    func apacheStore(kind: String, openCount: Int) throws {
-        let root = NSTemporaryDirectory() + "transactions-" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: root) }
-        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-        let archive = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../../StorageEngineTests/Golden/store-\(kind).tar.gz").standardized
-        let tar = Process()
-        tar.executableURL = URL(fileURLWithPath: "/bin/tar")
-        tar.arguments = ["xzf", archive.path, "-C", root, "--strip-components=1"]
-        try tar.run()
-        tar.waitUntilExit()
-        try #require(tar.terminationStatus == 0)
+    @Test(
+        "the open transactions of an Apache broker go on here",
+        arguments: [(ApacheDirectory.Ending.clean, 1), (.killed, 2)])
+    func apacheStore(ending: ApacheDirectory.Ending, openCount: Int) throws {
+        let directory = try ApacheDirectory(ending)
+        defer { directory.remove() }
         func open() throws -> Broker {
-            var configuration = BrokerConfiguration()
-            configuration.brokerName = "broker-a"
-            configuration.topics = TopicRegistry.Settings(brokerName: "broker-a")
-            configuration.storePath = root
-            configuration.store = StoreConfiguration(rootPath: root)
-            configuration.store.commitLogFileBytes = 131_072
-            configuration.store.consumeQueueFileBytes = 6_000
-            configuration.store.indexSlotCount = 100
-            configuration.store.indexEntryCount = 400
-            configuration.store.retentionHours = 876_000
-            configuration.store.diskWarningPercent = 99
-            configuration.store.diskCleanForciblyPercent = 98
+            var configuration = directory.configuration
             // The recording is days old, or more.
             configuration.transactions.ageMillisMax = .max / 4
             let broker = try Broker.onDisk(configuration, logger: Logger(label: "test"))
