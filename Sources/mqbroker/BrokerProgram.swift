@@ -38,7 +38,8 @@ enum BrokerProgram {
     private static func run(_ options: BrokerOptions) async throws {
         let source = try options.configPath.map { try PropertiesFile.load(path: $0) } ?? ConfigurationSource()
         var (configuration, report) = try BrokerConfiguration.read(
-            source, nameServers: options.nameServers, surroundings: .ofThisHost())
+            source, nameServers: options.nameServers, tlsFile: try BrokerTLS.loadFile(namedIn: source),
+            surroundings: .ofThisHost())
         configuration.filePath = options.configPath
         if let listing = options.listing {
             for (key, value) in report.effective where listing == .all || BrokerOptions.importantKeys.contains(key) {
@@ -58,12 +59,15 @@ enum BrokerProgram {
 
     private static func serve(_ configuration: BrokerConfiguration, _ logger: Logger) async throws {
         let lifecycle = try Lifecycle(logger: logger)
+        let certificate = LazyTLSContext(configuration.tls.settings, logger: logger)
+        // Files that are wrong are better known now than at the first client.
+        if configuration.tls.settings.namesFiles { try certificate.load() }
+        lifecycle.onReload { certificate.reload() }
         let broker = try Broker.onDisk(configuration, logger: logger)
         try broker.open()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount)
-        let certificate = LazyTLSContext(TLSSettings(), logger: logger)
         var serverConfiguration = RemotingServerConfiguration()
-        serverConfiguration.tlsContext = { certificate.context }
+        serverConfiguration.use(configuration.tls, certificate)
         let node = BrokerNode(
             broker: broker, group: group, serverConfiguration: serverConfiguration, logger: logger)
         do {

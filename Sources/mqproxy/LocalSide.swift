@@ -34,11 +34,12 @@ final class LocalSide: BrokerSide {
             port: address.port, home: surroundings.home, group: group, logger: logger)
         nameServerPort = try await nameServer.start()
         let brokerConfiguration = try Self.brokerConfiguration(configuration, nameServerPort, surroundings, logger)
+        let certificate = LazyTLSContext(brokerConfiguration.tls.settings, logger: logger)
+        if brokerConfiguration.tls.settings.namesFiles { try certificate.load() }
         let broker = try Broker.onDisk(brokerConfiguration, logger: logger)
         try broker.open()
-        let certificate = LazyTLSContext(TLSSettings(), logger: logger)
         var serverConfiguration = RemotingServerConfiguration()
-        serverConfiguration.tlsContext = { certificate.context }
+        serverConfiguration.use(brokerConfiguration.tls, certificate)
         node = BrokerNode(broker: broker, group: group, serverConfiguration: serverConfiguration, logger: logger)
         do {
             brokerPort = try await node.start()
@@ -66,7 +67,8 @@ final class LocalSide: BrokerSide {
         let source =
             try configuration.brokerConfigurationPath.map { try PropertiesFile.load(path: $0) } ?? ConfigurationSource()
         var (broker, report) = try BrokerConfiguration.read(
-            source, nameServers: "127.0.0.1:\(nameServerPort)", surroundings: surroundings)
+            source, nameServers: "127.0.0.1:\(nameServerPort)", tlsFile: try BrokerTLS.loadFile(namedIn: source),
+            surroundings: surroundings)
         broker.filePath = configuration.brokerConfigurationPath
         for warning in report.warnings { logger.warning("\(warning)") }
         return broker

@@ -122,7 +122,7 @@ def test_producers_are_listed(fresh_cluster):
         table = cluster.admin.run("producer", "-b", cluster.broker.address, "--json", namesrv=False).expect_success()
         assert [p["clientId"] for p in table.json["data"]["P1"]] == ["10.0.0.9@1"]
         text = cluster.admin.run("producer", "-b", cluster.broker.address).expect_success().output
-        assert "producer group (P1) instance : clientId=10.0.0.9@1,remoteIP=" in text
+        assert "producer group (P1) instance : clientId=10.0.0.9@1,remoteIP=/127.0.0.1:" in text
         found = cluster.admin.run("producerConnection", "-g", "P1", "-t", topic, "--json").expect_success().json
         assert [c["clientId"] for c in found["connectionSet"]] == ["10.0.0.9@1"]
     absent = cluster.admin.run("producerConnection", "-g", "P2", "-t", topic)

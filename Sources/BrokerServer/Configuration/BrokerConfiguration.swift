@@ -99,6 +99,8 @@ package struct BrokerConfiguration: Sendable {
     package var storePath = "store"
     /// Directory of the commit log.
     package var commitLogPath = "store/commitlog"
+    /// TLS at both ports.
+    package var tls = BrokerTLS()
     /// Delayed messages.
     package var delay = DelaySettings()
     /// The store's part.
@@ -147,11 +149,15 @@ extension BrokerConfiguration {
         }
     }
 
-    /// Decodes a configuration. The report lists effective values and warnings.
+    /// Decodes a configuration, with the values of a TLS file over those of `source`. The report lists effective values
+    /// and warnings.
     package static func read(
-        _ source: ConfigurationSource, nameServers: String? = nil, surroundings: Surroundings
+        _ source: ConfigurationSource, nameServers: String? = nil, tlsFile: ConfigurationSource? = nil,
+        surroundings: Surroundings
     ) throws(ConfigurationError) -> (BrokerConfiguration, ConfigurationReport) {
-        var reader = ConfigurationReader(source, ignoredKeys: ApacheBrokerKeys.withoutEffect)
+        var reader = ConfigurationReader(
+            source, ignoredKeys: ApacheBrokerKeys.withoutEffect.union(BrokerTLS.keysWithoutEffect))
+        if let tlsFile { try BrokerTLS.override(&reader, with: tlsFile) }
         if let nameServers { reader.override("namesrvAddr", with: nameServers, origin: "-n") }
         var configuration = BrokerConfiguration()
         try configuration.readIdentity(&reader, surroundings)
@@ -163,6 +169,7 @@ extension BrokerConfiguration {
             retentionHours: configuration.store.retentionHours)
         configuration.store.delayLevels = configuration.delay.levels
         try configuration.readTransactions(&reader)
+        configuration.tls = try BrokerTLS(&reader)
         try refuseUnsupported(&reader)
         let report = try reader.finish()
         configuration.listing = report.listing

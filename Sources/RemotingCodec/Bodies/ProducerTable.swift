@@ -30,7 +30,8 @@ package struct ProducerTable: JSONBody, Hashable {
             for element in member.value.elements ?? [] {
                 let fields = try JSONFields(element, of: "producer")
                 var connection = try ClientConnection(json: element)
-                connection.address = try fields.string("remoteIP", default: "")
+                let address = try fields.string("remoteIP", default: "")
+                connection.address = address.hasPrefix("/") ? String(address.dropFirst()) : address
                 list.append(
                     Producer(
                         connection: connection, lastUpdateMillis: try fields.int64("lastUpdateTimestamp", default: 0)))

@@ -3,7 +3,7 @@ import NIOSSL
 import RemotingCodec
 
 /// Which connections may or must use TLS; Apache's `tls.server.mode`.
-package enum RemotingTLSMode: String, Sendable {
+package enum RemotingTLSMode: String, Sendable, CaseIterable {
     /// A TLS handshake is refused.
     case disabled
     /// TLS and plain text share the port.

@@ -20,6 +20,23 @@ package final class LazyTLSContext: Sendable {
         self.logger = logger
     }
 
+    /// Makes the context now, from the files as they are: for a start that must fail with them, and again when they have
+    /// changed. A context that was made before stays when it fails; connections that are open keep theirs.
+    package func load() throws(ServerSupportError) {
+        let context = try TLSConfigurationLoader.serverContext(settings)
+        state.withLockedValue { $0 = .made(context) }
+    }
+
+    /// ``load()`` at run time; a failure is logged.
+    package func reload() {
+        do throws(ServerSupportError) {
+            try load()
+            logger.info("certificate reloaded")
+        } catch {
+            logger.error("the certificate was not reloaded", metadata: ["reason": "\(error)"])
+        }
+    }
+
     /// The context; nil when it cannot be made, which is logged once.
     package var context: NIOSSLContext? {
         let (context, fault) = state.withLockedValue { state -> (NIOSSLContext?, ServerSupportError?) in

@@ -8,8 +8,15 @@ package struct TLSSettings: Sendable, Hashable {
     package var keyPath: String?
     /// Password of an encrypted key.
     package var keyPassword: String?
+    /// PEM file with the authorities whose clients are known; nil when clients show no certificate.
+    package var trustPath: String?
+    /// Whether a client without a certificate is refused; one with a wrong certificate is in any case.
+    package var demandsClientCertificate = false
     /// Protocols offered in ALPN, best first; empty for none.
     package var applicationProtocols: [String]
+
+    /// Whether files are named that may be wrong, so that a start should try them.
+    package var namesFiles: Bool { certificatePath != nil || keyPath != nil || trustPath != nil }
 
     /// Creates settings; without paths the certificate is made at start.
     package init(
@@ -33,6 +40,15 @@ package enum TLSConfigurationLoader {
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = settings.applicationProtocols
+        if let trustPath = settings.trustPath {
+            do {
+                configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(trustPath))
+            } catch {
+                throw ServerSupportError(.certificate, "no certificate in \(trustPath)", cause: error)
+            }
+            configuration.certificateVerification =
+                settings.demandsClientCertificate ? .noHostnameVerification : .optionalVerification
+        }
         do {
             return try NIOSSLContext(configuration: configuration)
         } catch {

@@ -47,7 +47,7 @@ extension Command {
             let lines = table.groups.sorted { $0.key < $1.key }.flatMap { group, producers in
                 producers.map { producer in
                     "producer group (\(group)) instance : clientId=\(producer.connection.clientId),"
-                        + "remoteIP=\(producer.connection.address), language=\(producer.connection.language.name), "
+                        + "remoteIP=/\(producer.connection.address), language=\(producer.connection.language.name), "
                         + "version=\(producer.connection.version), lastUpdateTimestamp=\(producer.lastUpdateMillis)"
                 }
             }

@@ -68,6 +68,60 @@ struct BrokerConfigurationTests {
         #expect(fault("flushDiskType=SOMETIMES").contains("is none of ASYNC_FLUSH, SYNC_FLUSH"))
     }
 
+    @Test("TLS is possible unless told otherwise; files are used when they are named")
+    func tls() throws {
+        #expect(try read("").0.tls.mode == .permissive && read("").0.tls.settings.namesFiles == false)
+        let (named, report) = try read(
+            """
+            tls.server.mode=enforcing
+            tls.server.certPath=/c.pem
+            tls.server.keyPath=/k.pem
+            tls.server.keyPassword=secret
+            tls.server.need.client.auth=require
+            tls.server.authClient=true
+            tls.server.trustCertPath=/ca.pem
+            tls.enable=true
+            """)
+        #expect(named.tls.mode == .enforcing && named.tls.settings.certificatePath == "/c.pem")
+        #expect(named.tls.settings.keyPassword == "secret" && !named.listing.contains("secret"))
+        #expect(named.tls.settings.trustPath == "/ca.pem" && named.tls.settings.demandsClientCertificate)
+        #expect(report.warnings == ["broker.conf:8: tls.enable has no effect here"])
+        // Apache's switch for tests wins over files.
+        #expect(
+            try !read("tls.test.mode.enable=true\ntls.server.certPath=/c\ntls.server.keyPath=/k").0.tls.settings
+                .namesFiles)
+        #expect(fault("tls.server.mode=always").contains("is none of disabled, permissive, enforcing"))
+        #expect(fault("tls.server.certPath=/c.pem").contains("both tls.server.certPath and tls.server.keyPath"))
+        #expect(fault("tls.test.mode.enable=false").contains("both tls.server.certPath and tls.server.keyPath"))
+        #expect(fault("tls.server.need.client.auth=require").contains("only asked for to be checked"))
+        #expect(fault("tls.server.certpath=/c.pem").hasSuffix("did you mean tls.server.certPath?"))
+    }
+
+    @Test("the file of TLS wins over the broker's, and its mistakes name their place")
+    func tlsFile() throws {
+        func read(_ text: String) throws -> BrokerConfiguration {
+            try BrokerConfiguration.read(
+                PropertiesFile.parse(
+                    Array("tls.server.certPath=/old\ntls.server.keyPath=/k".utf8), file: "broker.conf"),
+                tlsFile: PropertiesFile.parse(Array(text.utf8), file: "tls.properties"), surroundings: surroundings
+            ).0
+        }
+        let merged = try read("tls.server.certPath=/new\ntls.client.authServer=true")
+        #expect(merged.tls.settings.certificatePath == "/new" && merged.tls.settings.keyPath == "/k")
+        do {
+            _ = try read("\ntls.server.authclient=true")
+            Issue.record("accepted")
+        } catch {
+            #expect("\(error)".hasPrefix("tls.properties:2: tls.server.authclient: is not a key of TLS"))
+        }
+        do {
+            _ = try read("tls.server.authClient=perhaps")
+            Issue.record("accepted")
+        } catch {
+            #expect("\(error)".hasPrefix("tls.properties:1"))
+        }
+    }
+
     @Test("every key of Apache's broker is known")
     func allKeys() throws {
         let text = ApacheBrokerKeys.withoutEffect.sorted().map { "\($0)=1\n" }.joined()
