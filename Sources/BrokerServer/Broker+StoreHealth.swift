@@ -42,6 +42,14 @@ extension Broker {
             logger.notice(
                 "a log file that may go stays until a snapshot of the ack ledgers holds what it says",
                 metadata: ["file": "\(path)"])
+        case .queueFileMissing(let path):
+            logger.error(
+                "a file of a queue was removed: its messages are not served until a restart builds the queue again",
+                metadata: ["file": "\(path)"])
+        case .rebuildingQueues(let count, let first):
+            logger.warning(
+                "queues are missing: they are built again from the log",
+                metadata: ["count": "\(count)", "first": "\(first)"])
         case .waitsForRoom(let error):
             logger.error("the disk is full: tried again each second", metadata: ["error": "\(error.message)"])
         case .indexFailing(let error):

@@ -16,6 +16,7 @@ package final class MessageStore: Sendable {
     private let log: CommitLog
     private let flusher: Flusher
     private let preparer: LogPreparer
+    private let boundsFile: QueueBoundsFile
     let notices = StoreNotices()
     private let life = NIOLockedValueBox(Life())
 
@@ -39,7 +40,8 @@ package final class MessageStore: Sendable {
         segments = LogSegments(
             files: fileSystem, directory: configuration.logDirectory, root: configuration.rootPath,
             fileBytes: configuration.commitLogFileBytes)
-        queues = ConsumeQueueTable(files: fileSystem, configuration: configuration)
+        queues = ConsumeQueueTable(files: fileSystem, configuration: configuration, notices: notices)
+        boundsFile = QueueBoundsFile(files: fileSystem, configuration: configuration)
         index = KeyIndex(
             files: fileSystem, configuration: configuration, segments: segments, clock: clock, notices: notices)
         let isSynchronous = configuration.flushMode == .synchronous
@@ -83,7 +85,6 @@ package final class MessageStore: Sendable {
         let wasClean = !files.exists(root + "/abort")
         try segments.load()
         try queues.tombstones.load()
-        try queues.load()
         let (checkpointFile, checkpoint) = try StoreError.wrap { () throws(FileSystemError) in
             let file = try CheckpointFile(files: files, path: root + "/checkpoint")
             return (file, try file.load())
@@ -95,10 +96,8 @@ package final class MessageStore: Sendable {
                     + "format \(Checkpoint.format): start it with the newer version")
         }
         var recovery = Recovery(
-            segments: segments, queues: queues, checkpoint: checkpoint, wasClean: wasClean,
-            pagesWereLost: segments.hasLostPages, checksBodies: configuration.checkCRCOnRecover,
-            delayLevels: configuration.delayLevels,
-            queuesAreMissing: !files.exists(configuration.queueDirectory), clock: clock, notices: notices)
+            configuration: configuration, files: files, segments: segments, queues: queues, boundsFile: boundsFile,
+            checkpoint: checkpoint, wasClean: wasClean, clock: clock, notices: notices)
         try recovery.run()
         try StoreError.wrap { () throws(FileSystemError) in try segments.forgetLostPages() }
         try index?.open(
@@ -147,7 +146,7 @@ package final class MessageStore: Sendable {
             configuration: configuration,
             parts: Housekeeper.Parts(
                 files: files, clock: clock, log: log, queues: queues, flusher: flusher, dispatcher: dispatcher,
-                index: index, checkpointFile: checkpointFile, notices: notices,
+                index: index, checkpointFile: checkpointFile, boundsFile: boundsFile, notices: notices,
                 unreadOffset: life.withLockedValue { $0.unreadOffset },
                 mayDelete: life.withLockedValue { $0.mayDelete }), checkpoint: checkpoint)
         try housekeeper.measureDisk()

@@ -1,4 +1,5 @@
 import InMemoryFileSystem
+import NIOCore
 import Testing
 
 @testable import DeliveryEngine
@@ -50,6 +51,32 @@ import Testing
             guard let table = Tombstones.decode(input) else { return nil }
             guard table.values.allSatisfy({ $0 >= 0 }) else { return "a negative offset" }
             return Tombstones.decode(Tombstones.encode(table)) == table ? nil : "written and read it is another"
+        }
+    }
+
+    @Test("bounds of queues") func queueBounds() throws {
+        func seal(_ input: [UInt8]) -> [UInt8] {
+            guard input.count > 16 else { return input }
+            var bytes = input
+            let count = UInt32(clamping: bytes.count - 16)
+            bytes.replaceSubrange(8..<12, with: withUnsafeBytes(of: count.bigEndian, Array.init))
+            let sum = CRC32.checksum(bytes[16...])
+            bytes.replaceSubrange(12..<16, with: withUnsafeBytes(of: sum.bigEndian, Array.init))
+            return bytes
+        }
+        try FuzzTarget("queue-bounds").run(seal: seal) { input, _ in
+            var bytes = ByteBuffer(bytes: input)
+            guard let block = QueueBoundsBlock.read(&bytes) else {
+                return bytes.readableBytes == input.count ? nil : "something of no block was taken"
+            }
+            for bounds in block.topics.flatMap(\.queues).map(\.bounds) {
+                if bounds.fit(fileBytes: 6_000), bounds.numbers == nil, !bounds.offsets.isEmpty {
+                    return "messages in no file"
+                }
+            }
+            var again = block.encoded()
+            let read = QueueBoundsBlock.read(&again)
+            return read?.encoded() == block.encoded() ? nil : "written and read it is another"
         }
     }
 

@@ -172,11 +172,10 @@ final class Dispatcher: Sendable {
         messages.reserveCapacity(batch.count)
         for pending in batch where pending.isQueued {
             let message = pending.message
-            try pending.queue.write(
+            try pending.queue.add(
                 QueueUnit(
                     logOffset: message.logOffset, recordSize: message.size, tagsCode: message.tagsCode),
-                at: message.queueOffset)
-            pending.queue.publish(max: message.queueOffset + 1, nowMillis: now)
+                at: message.queueOffset, nowMillis: now)
             messages.append(message)
         }
         if let last = batch.last {

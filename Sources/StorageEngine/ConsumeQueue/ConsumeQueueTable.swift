@@ -11,17 +11,21 @@ final class ConsumeQueueTable: Sendable {
     private let topics = NIOLockedValueBox<[String: [Int32: ConsumeQueue]]>([:])
     private let batchTopics = NIOLockedValueBox<Set<String>>([])
 
-    init(files: any FileSystem, configuration: StoreConfiguration) {
+    init(files: any FileSystem, configuration: StoreConfiguration, notices: StoreNotices) {
         self.files = files
         root = configuration.queueDirectory
         batchRoot = configuration.rootPath + "/batchconsumequeue"
-        sharing = QueueSharing(
-            files: files, fileBytes: configuration.queueFileBytes, mappedMax: configuration.mappedQueuesMax)
+        sharing = QueueSharing(files: files, configuration: configuration, notices: notices)
         tombstones = Tombstones(files: files, path: configuration.rootPath + "/deletedtopics")
     }
 
     /// The queues written to since the last call.
     func takeChanged() -> [ConsumeQueue] { sharing.takeChanged() }
+
+    /// Gives back queues that were taken and not looked at.
+    func restore(_ changed: some Sequence<ConsumeQueue>) {
+        for queue in changed { sharing.noteChanged(queue) }
+    }
 
     /// Whether any queue was written to since then.
     var hasChanged: Bool { sharing.hasChanged }
@@ -63,23 +67,6 @@ final class ConsumeQueueTable: Sendable {
         }
     }
 
-    /// Opens the queues that have a directory.
-    func load() throws(StoreError) {
-        let batches = Set(try subdirectories(of: batchRoot))
-        batchTopics.withLockedValue { $0 = batches }
-        let names = try subdirectories(of: root)
-        var loaded: [String: [Int32: ConsumeQueue]] = [:]
-        for topic in names {
-            for name in try subdirectories(of: root + "/" + topic) {
-                guard let queueId = Int32(name), queueId >= 0 else { continue }
-                let queue = make(topic: topic, queueId: queueId)
-                try queue.load()
-                loaded[topic, default: [:]][queueId] = queue
-            }
-        }
-        topics.withLockedValue { $0 = loaded }
-    }
-
     /// The topics that have queues.
     var topicNames: Set<String> { topics.withLockedValue { Set($0.keys) } }
 
@@ -110,16 +97,116 @@ final class ConsumeQueueTable: Sendable {
         try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(root + "/" + topic) }
     }
 
-    private func make(topic: String, queueId: Int32) -> ConsumeQueue {
-        ConsumeQueue(topic: topic, queueId: queueId, root: root, sharing: sharing)
+    private func make(topic: String, queueId: Int32, bounds: QueueBounds? = nil) -> ConsumeQueue {
+        ConsumeQueue(topic: topic, queueId: queueId, root: root, sharing: sharing, bounds: bounds)
     }
 
     private func subdirectories(of path: String) throws(StoreError) -> [String] {
         do throws(FileSystemError) {
-            return try files.list(path).filter(\.isDirectory).map(\.name)
+            return try files.directoryNames(path)
         } catch {
             if error.kind == .notFound { return [] }
             throw StoreError(error)
         }
     }
+
+    // MARK: Loading
+
+    /// What loading found.
+    struct Loading {
+        /// Queues whose files were looked at.
+        var searched: [ConsumeQueue] = []
+        /// Queues that should be there, but whose directory or file is not.
+        var missing: Set<QueuePlace> = []
+        /// Something that the image names is not as it says.
+        var differs = false
+    }
+
+    /// What is known before the queues are looked at.
+    struct Known {
+        var image: QueueImage
+        /// The bounds are right, not only the names.
+        var isWhole: Bool
+        /// Whether files are looked for too: directories are in any case.
+        var looksForFiles: Bool
+        var logStart: Int64
+    }
+
+    /// Opens the queues that have a directory; the files of those of which nothing is known are searched.
+    func load(_ known: Known? = nil) throws(StoreError) -> Loading {
+        for queue in topics.withLockedValue({ $0.values.flatMap { $0.values } }) { queue.forgetFiles() }
+        let batches = Set(try subdirectories(of: batchRoot))
+        batchTopics.withLockedValue { $0 = batches }
+        var loading = Loading()
+        var loaded: [String: [Int32: ConsumeQueue]] = [:]
+        var named = known?.image.topics ?? [:]
+        for topic in try subdirectories(of: root).sorted() {
+            var bounds = named.removeValue(forKey: topic) ?? [:]
+            var queues: [Int32: ConsumeQueue] = [:]
+            for queueId in try queueNumbers(of: topic) {
+                let queue = try open(topic, queueId, bounds.removeValue(forKey: queueId), known, &loading)
+                queues[queueId] = queue
+            }
+            loaded[topic] = queues
+            if let known, !bounds.isEmpty { note(bounds, of: topic, known, &loading) }
+        }
+        if let known {
+            for (topic, bounds) in named { note(bounds, of: topic, known, &loading) }
+        }
+        topics.withLockedValue { $0 = loaded }
+        return loading
+    }
+
+    private func queueNumbers(of topic: String) throws(StoreError) -> [Int32] {
+        try subdirectories(of: root + "/" + topic).compactMap(Int32.init).filter { $0 >= 0 }.sorted()
+    }
+
+    private func open(
+        _ topic: String, _ queueId: Int32, _ bounds: QueueBounds?, _ known: Known?, _ loading: inout Loading
+    ) throws(StoreError) -> ConsumeQueue {
+        if let known, let bounds, known.isWhole, isRight(bounds, of: topic, known) {
+            let queue = make(topic: topic, queueId: queueId, bounds: bounds)
+            if !known.looksForFiles || queue.hasNewestFile { return queue }
+        }
+        let queue = make(topic: topic, queueId: queueId)
+        try queue.load()
+        loading.searched.append(queue)
+        guard let known, let bounds else { return queue }
+        loading.differs = true
+        if bounds.isLost || queue.bounds.max < bounds.offsets.upperBound, isNeeded(bounds, of: topic, known) {
+            loading.missing.insert(QueuePlace(topic: topic, queueId: queueId))
+        }
+        return queue
+    }
+
+    /// Whether bounds can be of the queue that has the directory, and all their files be there.
+    private func isRight(_ bounds: QueueBounds, of topic: String, _ known: Known) -> Bool {
+        if bounds.isLost || !bounds.fit(fileBytes: sharing.fileBytes) { return false }
+        // Retention may have removed files since.
+        guard bounds.offsets.isEmpty || bounds.oldestLogOffset.map({ $0 >= known.logStart }) ?? false else {
+            return false
+        }
+        return !tombstones.covers(topic: topic, logOffset: bounds.newestLogOffset ?? -1)
+    }
+
+    /// Whether the log has messages of a queue that was there.
+    private func isNeeded(_ bounds: QueueBounds, of topic: String, _ known: Known) -> Bool {
+        if bounds.offsets.isEmpty { return false }
+        guard let newest = bounds.newestLogOffset else { return true }
+        return newest >= known.logStart && !tombstones.covers(topic: topic, logOffset: newest)
+    }
+
+    /// Queues without a directory: those whose messages are all gone or deleted need none.
+    private func note(_ bounds: [Int32: QueueBounds], of topic: String, _ known: Known, _ loading: inout Loading) {
+        loading.differs = true
+        for (queueId, bounds) in bounds where isNeeded(bounds, of: topic, known) {
+            loading.missing.insert(QueuePlace(topic: topic, queueId: queueId))
+        }
+    }
+}
+
+/// A queue by its name.
+struct QueuePlace: Hashable {
+    var topic: String
+    var queueId: Int32
 }

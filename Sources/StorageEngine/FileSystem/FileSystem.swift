@@ -52,6 +52,23 @@ package struct DirectoryEntry: Hashable, Sendable {
     }
 }
 
+/// What tells one state of a file from another.
+package struct FileStamp: Hashable, Sendable {
+    /// Last modification, nanoseconds since 1970.
+    package var modifiedNanos: Int64
+    /// Number of the file on its file system.
+    package var number: UInt64
+    /// Number of the file system on this machine.
+    package var device: UInt64
+
+    /// A stamp.
+    package init(modifiedNanos: Int64, number: UInt64, device: UInt64) {
+        self.modifiedNanos = modifiedNanos
+        self.number = number
+        self.device = device
+    }
+}
+
 /// Room on the partition of a path.
 package struct DiskSpace: Hashable, Sendable {
     /// Bytes of the partition.
@@ -88,6 +105,13 @@ package protocol FileSystem: Sendable {
     func makeDirectories(_ path: String) throws(FileSystemError)
     /// The entries of a directory in any order; `notFound` when it is missing.
     func list(_ path: String) throws(FileSystemError) -> [DirectoryEntry]
+    /// The names of the directories in a directory, in any order; `notFound` when it is missing.
+    func directoryNames(_ path: String) throws(FileSystemError) -> [String]
+    /// The stamp of a file; nil when it is missing.
+    func stamp(of path: String) -> FileStamp?
+    /// A name of this run of the machine: what one process has written another one reads, for as long as the name is the
+    /// same. Empty when the system does not tell.
+    var bootIdentity: String { get }
     /// Whether a file or directory is there.
     func exists(_ path: String) -> Bool
     /// Opens a file for reading and writing.
@@ -168,6 +192,11 @@ extension MappedRegion {
 }
 
 extension FileSystem {
+    /// With all that is known of each entry.
+    package func directoryNames(_ path: String) throws(FileSystemError) -> [String] {
+        try list(path).filter(\.isDirectory).map(\.name)
+    }
+
     /// File by file; an adapter with one call for all of it uses that.
     package func synchronizeTree(_ path: String) throws(FileSystemError) {
         for entry in try list(path) {
@@ -220,6 +249,19 @@ extension StoreFile {
 }
 
 extension StoreFile {
+    /// Whether a short text is the content of the file.
+    func holds(_ text: String) throws(FileSystemError) -> Bool {
+        let wanted = Array(text.utf8)
+        guard try size() == wanted.count else { return false }
+        var content = [UInt8](repeating: 0, count: wanted.count)
+        var failure: FileSystemError?
+        content.withUnsafeMutableBytes { buffer in
+            do throws(FileSystemError) { _ = try read(into: buffer, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return content == wanted
+    }
+
     /// Makes a short text the content of the file.
     func replace(with text: String) throws(FileSystemError) {
         var text = text

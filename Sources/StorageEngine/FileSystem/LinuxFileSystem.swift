@@ -44,6 +44,52 @@ package struct LinuxFileSystem: FileSystem {
         return entries
     }
 
+    /// The types of most entries come with their names.
+    package func directoryNames(_ path: String) throws(FileSystemError) -> [String] {
+        guard let directory = opendir(path) else { throw .last("opendir", path) }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(directory) else { break }
+            let type = Int(entry.pointee.d_type)
+            if type != Int(DT_DIR) && type != Int(DT_UNKNOWN) && type != Int(DT_LNK) { continue }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
+                field.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            if type != Int(DT_DIR) {
+                var status = stat()
+                guard fstatat(dirfd(directory), name, &status, 0) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                    continue
+                }
+            }
+            names.append(name)
+        }
+        if errno != 0 { throw .last("readdir", path) }
+        return names
+    }
+
+    /// As `stat` gives it.
+    package func stamp(of path: String) -> FileStamp? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return FileStamp(
+            modifiedNanos: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec),
+            number: UInt64(status.st_ino), device: UInt64(status.st_dev))
+    }
+
+    /// What the kernel drew when it started.
+    package var bootIdentity: String {
+        let descriptor = Glibc.open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { _ = close(descriptor) }
+        return withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            return String(decoding: buffer.prefix(max(0, count)).prefix { $0 > 0x20 }, as: UTF8.self)
+        }
+    }
+
     /// Whether `access` finds it.
     package func exists(_ path: String) -> Bool {
         access(path, F_OK) == 0
@@ -127,8 +173,9 @@ package struct LinuxFileSystem: FileSystem {
             throw FileSystemError(kind: .locked, operation: "lock", path: path, errorNumber: failure)
         }
         if failure != 0 { throw FileSystemError(errorNumber: failure, "lock", path) }
-        // What Apache writes there.
-        try file.replace(with: "lock")
+        // What Apache writes there at each start. When it is there already the file is left as it is, so that its time
+        // tells when another program came.
+        if try !file.holds("lock") { try file.replace(with: "lock") }
         return LinuxFileLock(file: file)
     }
 

@@ -60,6 +60,8 @@ package struct RecoveryReport: Sendable {
 
     /// The last stop was clean.
     package var wasClean = true
+    /// Queues that were missing and are built from the log.
+    package var rebuiltQueues = 0
     /// Log offset recovery read from.
     package var scannedFrom: Int64 = 0
     /// End of the log.

@@ -59,6 +59,8 @@ package struct StoreConfiguration: Sendable {
     package var queueIdleMillis: Int64 = 60_000
     /// Queues that have files mapped at a time; others are mapped again when they are used.
     package var mappedQueuesMax = 16_384
+    /// Queue units in memory, over all queues, from which on the oldest are written to their files.
+    package var keptQueueUnitsMax = 1 << 18
     /// Appended messages that may wait for dispatch before appends are refused as busy.
     package var dispatchBacklogMax = 1 << 20
 

@@ -4,9 +4,11 @@ import MessageModel
 ///
 /// Reads the log from the last point known to be on disk together with its queues, checks every record, cuts a torn
 /// tail, steps over a record that is damaged in the middle (and reports it), and writes the queue units that are missing.
+/// Queues that the bounds file tells of, and that no record read is for, are not looked at.
 struct Recovery {
     let segments: LogSegments
     let queues: ConsumeQueueTable
+    let boundsFile: QueueBoundsFile
     let checkpoint: Checkpoint
     let wasClean: Bool
     /// A flush failed in the life before: pages that read well may not be on the disk.
@@ -22,56 +24,103 @@ struct Recovery {
     /// Store time of the newest record read.
     private(set) var newestTimestampMillis: Int64 = 0
     private var toldMillis: Int64 = 0
+    /// What loading the queues found.
+    private var loading = ConsumeQueueTable.Loading()
+    /// Queues that records read are for, besides those searched.
+    private var touched: [ObjectIdentifier: ConsumeQueue] = [:]
+    /// Records before are read for queues that are missing only.
+    private var allFrom: Int64 = 0
     /// Time between two reports of progress.
     private static let progressMillis: Int64 = 1_000
     /// Records between two looks at the clock.
     private static let progressRecords = 1_024
 
     init(
-        segments: LogSegments, queues: ConsumeQueueTable, checkpoint: Checkpoint, wasClean: Bool, pagesWereLost: Bool,
-        checksBodies: Bool, delayLevels: DelayLevels, queuesAreMissing: Bool, clock: any StoreClock,
+        configuration: StoreConfiguration, files: any FileSystem, segments: LogSegments, queues: ConsumeQueueTable,
+        boundsFile: QueueBoundsFile, checkpoint: Checkpoint, wasClean: Bool, clock: any StoreClock,
         notices: StoreNotices
     ) {
         self.segments = segments
         self.queues = queues
+        self.boundsFile = boundsFile
         self.checkpoint = checkpoint
         self.wasClean = wasClean
-        self.pagesWereLost = pagesWereLost
-        self.checksBodies = checksBodies
-        self.delayLevels = delayLevels
-        self.queuesAreMissing = queuesAreMissing
+        pagesWereLost = segments.hasLostPages
+        checksBodies = configuration.checkCRCOnRecover
+        delayLevels = configuration.delayLevels
+        queuesAreMissing = !files.exists(configuration.queueDirectory)
         self.clock = clock
         self.notices = notices
     }
 
     /// Recovers; the report says what was found.
     mutating func run() throws(StoreError) {
-        report.wasClean = wasClean
         let started = clock.nowMillis
         toldMillis = started
-        let minOffset = segments.minOffset
-        let start = queuesAreMissing ? minOffset : startOffset()
-        report.scannedFrom = start
-        let end = try scan(from: start)
+        let file = boundsFile.load(wasClean: wasClean, pagesWereLost: pagesWereLost)
+        let image = file.flatMap { $0.trust == .none || queuesAreMissing ? nil : $0.image }
+        var isTrusted = image.map { file?.trust == .bounds && isUsable($0) } ?? false
+        var end = try read(image, isTrusted: isTrusted)
+        // Units of damaged records, or of records that are not there any more, may lie in files not looked at.
+        if isTrusted, let image, !report.damages.isEmpty || end < image.logOffset {
+            isTrusted = false
+            end = try read(image, isTrusted: false)
+        }
+        report.wasClean = wasClean
         report.logEnd = end
-        report.bytesScanned = end - start
+        report.bytesScanned = end - report.scannedFrom
         try cut(at: end)
-        try segments.makeDurable(from: start, rewriting: pagesWereLost)
+        try segments.makeDurable(from: report.scannedFrom, rewriting: pagesWereLost)
+        try repairQueues(end: end, areTrusted: isTrusted)
+        if isTrusted, let image { boundsFile.adopt(image) }
+        report.durationMillis = clock.nowMillis - started
+    }
+
+    /// Whether what lies behind an image is in the log.
+    private func isUsable(_ image: QueueImage) -> Bool {
+        guard let from = checkpoint.recoverFrom, from >= segments.minOffset, isRecordStart(from) else { return false }
+        return image.logOffset >= segments.minOffset && isRecordStart(image.logOffset)
+    }
+
+    /// Loads the queues and reads the log from where something may be missing; returns its end.
+    private mutating func read(_ image: QueueImage?, isTrusted: Bool) throws(StoreError) -> Int64 {
+        report = RecoveryReport()
+        touched = [:]
+        if !isTrusted { try boundsFile.discard() }
+        let minOffset = segments.minOffset
+        loading = try queues.load(
+            image.map {
+                ConsumeQueueTable.Known(image: $0, isWhole: isTrusted, looksForFiles: !wasClean, logStart: minOffset)
+            })
+        if loading.differs { boundsFile.renew() }
+        allFrom = queuesAreMissing ? minOffset : startOffset()
+        if isTrusted, let image { allFrom = min(allFrom, image.logOffset) }
+        report.scannedFrom = loading.missing.isEmpty ? allFrom : minOffset
+        if let first = loading.missing.map({ "\($0.topic)/\($0.queueId)" }).min() {
+            report.rebuiltQueues = loading.missing.count
+            notices.post(.rebuildingQueues(count: loading.missing.count, first: first))
+        }
+        return try scan(from: report.scannedFrom)
+    }
+
+    private func repairQueues(end: Int64, areTrusted: Bool) throws(StoreError) {
         let damaged = report.damages.map { $0.logOffset..<$0.logOffset + $0.bytes }
-        for queue in queues.all {
+        var unsure = touched
+        for queue in loading.searched { unsure[ObjectIdentifier(queue)] = queue }
+        // Files are changed in an order that is the same in each process.
+        for queue in unsure.values.sorted(by: { ($0.topic, $0.queueId) < ($1.topic, $1.queueId) }) {
             // The removal of a deleted topic's files may not have reached the disk.
             if queues.tombstones.covers(topic: queue.topic, logOffset: try queue.newestLogOffset()) {
                 try queues.remove(topic: queue.topic)
                 continue
             }
             try queue.truncate(toLogOffset: end)
-            if !wasClean { try queue.eraseTail() }
-            if !damaged.isEmpty { try queue.blank(damaged, from: start) }
-            try queue.raiseMin(toLogOffset: minOffset)
+            if !wasClean, !areTrusted { try queue.eraseTail() }
+            if !damaged.isEmpty { try queue.blank(damaged, from: report.scannedFrom) }
+            try queue.raiseMin(toLogOffset: segments.minOffset)
             queue.nextOffset = queue.bounds.max
             queue.letGo()
         }
-        report.durationMillis = clock.nowMillis - started
     }
 
     /// The place from which on something may be missing.
@@ -187,8 +236,14 @@ struct Recovery {
 
     private mutating func restore(_ message: DispatchedMessage) throws(StoreError) {
         if queues.isBatchTopic(message.topic) { return }
+        if message.logOffset < allFrom,
+            !loading.missing.contains(QueuePlace(topic: message.topic, queueId: message.queueId))
+        {
+            return
+        }
         if queues.tombstones.covers(topic: message.topic, logOffset: message.logOffset) { return }
         let queue = queues.queue(topic: message.topic, queueId: message.queueId)
+        touched[ObjectIdentifier(queue)] = queue
         let bounds = queue.bounds
         let unit = QueueUnit(logOffset: message.logOffset, recordSize: message.size, tagsCode: message.tagsCode)
         // Even after a clean stop: a start that failed half way may have made the file.
@@ -198,10 +253,9 @@ struct Recovery {
             existing.logOffset == unit.logOffset, existing.recordSize == unit.recordSize
         {
             // What another process wrote may not be on the disk: written again, the next flush sees to it.
-            return try queue.write(existing, at: message.queueOffset)
+            return try queue.rewrite(existing, at: message.queueOffset)
         }
-        try queue.write(unit, at: message.queueOffset)
-        queue.publish(max: message.queueOffset + 1, nowMillis: toldMillis)
+        try queue.add(unit, at: message.queueOffset, nowMillis: toldMillis)
         report.unitsWritten += 1
     }
 

@@ -52,10 +52,10 @@ package struct StoreCheck {
         let lock = try MessageStore.takeLock(configuration.rootPath + "/lock", files: files)
         let segments = LogSegments(
             files: files, directory: configuration.logDirectory, fileBytes: configuration.commitLogFileBytes)
-        let table = ConsumeQueueTable(files: files, configuration: configuration)
+        let table = ConsumeQueueTable(files: files, configuration: configuration, notices: StoreNotices())
         try segments.load()
         try table.tombstones.load()
-        try table.load()
+        _ = try table.load()
         var check = StoreCheck(segments: segments, table: table, delayLevels: configuration.delayLevels)
         check.report.wasClean = !files.exists(configuration.rootPath + "/abort")
         try check.readLog()

@@ -24,6 +24,7 @@ final class Housekeeper: Sendable {
     private let dispatcher: Dispatcher
     private let index: KeyIndex?
     private let checkpointFile: CheckpointFile
+    private let boundsFile: QueueBoundsFile
     private let notices: StoreNotices
     private let unreadOffset: (@Sendable () -> Int64?)?
     private let mayDelete: (@Sendable (Int64) -> Bool)?
@@ -50,6 +51,7 @@ final class Housekeeper: Sendable {
         let dispatcher: Dispatcher
         let index: KeyIndex?
         let checkpointFile: CheckpointFile
+        let boundsFile: QueueBoundsFile
         let notices: StoreNotices
         /// Log offset of the oldest message that a consumer group has not consumed; may read from the disk.
         let unreadOffset: (@Sendable () -> Int64?)?
@@ -67,6 +69,7 @@ final class Housekeeper: Sendable {
         dispatcher = parts.dispatcher
         index = parts.index
         checkpointFile = parts.checkpointFile
+        boundsFile = parts.boundsFile
         notices = parts.notices
         unreadOffset = parts.unreadOffset
         mayDelete = parts.mayDelete
@@ -143,9 +146,15 @@ final class Housekeeper: Sendable {
         }
         let indexNote = index?.checkpoint(always: isLast) ?? checkpoint.index
         // Recovery may have changed queues though nothing was dispatched since.
-        if checkpoint.recoverFrom == offset, checkpoint.index == indexNote, !queues.hasChanged { return }
-        try synchronizeQueues()
+        if checkpoint.recoverFrom == offset, checkpoint.index == indexNote, !queues.hasChanged,
+            !boundsFile.needsSaving
+        {
+            return
+        }
+        let changed = queues.takeChanged()
+        try synchronize(changed)
         if let failure = flusher.flush() { throw failure }
+        boundsFile.save(changed, logOffset: offset) { queues.all }
         checkpoint.recoverFrom = offset
         checkpoint.logTimestampMillis = max(checkpoint.logTimestampMillis, timestampMillis)
         checkpoint.queueTimestampMillis = max(checkpoint.queueTimestampMillis, timestampMillis)
@@ -164,12 +173,22 @@ final class Housekeeper: Sendable {
         }
     }
 
-    /// Makes durable what was written to queues. Each directory is flushed once, however many new files it has.
-    private func synchronizeQueues() throws(StoreError) {
-        let changed = queues.takeChanged()
-        if changed.count > Self.flushesMax {
+    /// Makes durable what was added to queues. Each directory is flushed once, however many new files it has.
+    private func synchronize(_ changed: [ConsumeQueue]) throws(StoreError) {
+        var unflushed: [ConsumeQueue] = []
+        for (index, queue) in changed.enumerated() {
+            do throws(StoreError) {
+                if try queue.beginCheckpoint() { unflushed.append(queue) }
+            } catch {
+                // The next round begins where this one ended.
+                for queue in changed[..<index] { queue.noteChange() }
+                queues.restore(changed[(index + 1)...])
+                throw error
+            }
+        }
+        if unflushed.count > Self.flushesMax {
             let root = configuration.queueDirectory
-            for queue in changed { queue.forgetChanges() }
+            for queue in unflushed { queue.forgetUnflushed() }
             try StoreError.wrap { () throws(FileSystemError) in
                 try files.synchronizeTree(root)
                 try files.synchronizeDirectory(configuration.rootPath)
@@ -177,7 +196,7 @@ final class Housekeeper: Sendable {
             return
         }
         var directories: Set<String> = []
-        for queue in changed { directories.formUnion(try queue.synchronize()) }
+        for queue in unflushed { directories.formUnion(try queue.synchronize()) }
         for directory in directories.sorted(by: >) {
             do throws(FileSystemError) {
                 try files.synchronizeDirectory(directory)

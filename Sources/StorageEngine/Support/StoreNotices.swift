@@ -16,6 +16,10 @@ package enum StoreEvent: Sendable {
     case keptUnread(path: String)
     /// An old file is kept although it may go: the owner of the store needs records in it to recover.
     case keptNeeded(path: String)
+    /// A file of a queue is gone: the next start builds the queue again.
+    case queueFileMissing(path: String)
+    /// Queues that were there are missing, and are built from the log: how many, and the first as topic and number.
+    case rebuildingQueues(count: Int, first: String)
     /// The next file, or a queue, could not be written for lack of room; it is tried again.
     case waitsForRoom(StoreError)
     /// The key index cannot be written: it is tried again, and queries by key miss the newest messages until then.

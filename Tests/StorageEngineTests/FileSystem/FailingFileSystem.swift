@@ -23,6 +23,9 @@ final class FailingFileSystem: FileSystem {
 
     func makeDirectories(_ path: String) throws(FileSystemError) { try real.makeDirectories(path) }
     func list(_ path: String) throws(FileSystemError) -> [DirectoryEntry] { try real.list(path) }
+    func directoryNames(_ path: String) throws(FileSystemError) -> [String] { try real.directoryNames(path) }
+    func stamp(of path: String) -> FileStamp? { real.stamp(of: path) }
+    var bootIdentity: String { real.bootIdentity }
     func exists(_ path: String) -> Bool { real.exists(path) }
     func remove(_ path: String) throws(FileSystemError) { try real.remove(path) }
     func removeTree(_ path: String) throws(FileSystemError) { try real.removeTree(path) }
@@ -70,6 +73,7 @@ private final class FailingFile: StoreFile {
     func zero(from offset: Int, count: Int) throws(FileSystemError) { try real.zero(from: offset, count: count) }
     func truncate(to size: Int) throws(FileSystemError) { try real.truncate(to: size) }
     func synchronize() throws(FileSystemError) {
+        if path.contains("/consumequeue/") { faults.withLockedValue { $0.queueSynchronizations += 1 } }
         let fails =
             path.contains("/commitlog/")
             && faults.withLockedValue { faults in
@@ -121,7 +125,6 @@ private final class FailingRegion: MappedRegion {
     func synchronize(from offset: Int, count: Int) throws(FileSystemError) {
         let fails = faults.withLockedValue { faults in
             faults.synchronizations += 1
-            if path.contains("/consumequeue/") { faults.queueSynchronizations += 1 }
             return faults.synchronizeFails
         }
         if fails { throw FileSystemError(kind: .inputOutput, operation: "msync", path: path, errorNumber: 5) }

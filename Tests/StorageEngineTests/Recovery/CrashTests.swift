@@ -7,7 +7,9 @@ import Testing
 /// Stores that were not closed: the process is gone, what it wrote is in the page cache.
 @Suite struct CrashTests {
     /// A directory as `kill -9` leaves it after some messages: a copy taken while the store runs.
-    static func killed(_ count: Int, mode: FlushMode = .asynchronous) throws -> (fixture: StoreFixture, end: Int64) {
+    static func killed(
+        _ count: Int, mode: FlushMode = .asynchronous, savesQueues: Bool = false
+    ) throws -> (fixture: StoreFixture, end: Int64) {
         let running = StoreFixture()
         running.configuration.flushMode = mode
         let store = running.makeStore()
@@ -19,6 +21,7 @@ import Testing
             end = receipt.logOffset + Int64(receipt.size)
         }
         running.awaitDispatch(count)
+        if savesQueues { #expect(store.housekeepingStep()) }
         let copy = StoreFixture()
         try FileManager.default.copyItem(atPath: running.root, toPath: copy.root)
         try store.close()
@@ -97,7 +100,7 @@ import Testing
     }
 
     @Test func missingQueueUnitsAreWrittenAgain() throws {
-        let (fixture, _) = try Self.killed(20)
+        let (fixture, _) = try Self.killed(20, savesQueues: true)
         try FileManager.default.removeItem(atPath: fixture.root + "/consumequeue")
         let store = fixture.makeStore()
         _ = try store.open()

@@ -52,6 +52,7 @@ import Testing
         let store = fixture.makeStore()
         _ = try store.open()
         try Self.append(1, fixture, store)
+        #expect(store.housekeepingStep())
         #expect(throws: StoreError.self) { try store.deleteTopic(name) }
         #expect(FileManager.default.fileExists(atPath: fixture.root + "/commitlog/00000000000000000000"))
         #expect(FileManager.default.fileExists(atPath: fixture.root + "/consumequeue/T/0/00000000000000000000"))
@@ -75,7 +76,7 @@ import Testing
 @Suite struct TornQueueTests {
     /// Loses the log from record 10 on, and the units in the range of a queue of 60.
     private static func torn(_ range: Range<Int>) throws -> StoreFixture {
-        let (fixture, end) = try CrashTests.killed(60)
+        let (fixture, end) = try CrashTests.killed(60, savesQueues: true)
         let sizes = end / 60
         try? FileManager.default.removeItem(atPath: fixture.root + "/checkpoint")
         var at: Int64 = 0

@@ -23,6 +23,8 @@ final class FileNode: @unchecked Sendable {
     private var isAllocated: [Bool] = []
     private(set) var allocatedPages = 0
     var modifiedMillis: Int64 = 0
+    /// Its number on the disk.
+    var number: UInt64 = 0
     /// Its length was changed by a reservation, which goes in steps.
     var growsInSteps = false
 
@@ -148,6 +150,7 @@ final class FileNode: @unchecked Sendable {
         copy.isAllocated = isAllocated
         copy.allocatedPages = allocatedPages
         copy.modifiedMillis = modifiedMillis
+        copy.number = number
         copy.growsInSteps = growsInSteps
         return copy
     }

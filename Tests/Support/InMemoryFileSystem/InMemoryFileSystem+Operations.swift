@@ -136,7 +136,7 @@ extension InMemoryFileSystem {
 extension InMemoryFileSystem {
     /// The disk that the next machine finds when power is lost now, or was lost in an operation before.
     package func afterPowerLoss() -> InMemoryFileSystem {
-        succeed { state in
+        succeed(isNewRun: true) { state in
             state.remains ?? Self.remains(of: state.root, using: &state.random)
         }
     }
@@ -144,19 +144,21 @@ extension InMemoryFileSystem {
     /// The disk that the next process finds when this one is killed now: everything written is there, though not all of
     /// it is on the disk.
     package func afterKill() -> InMemoryFileSystem {
-        succeed { state in
+        succeed(isNewRun: false) { state in
             // One file may have two names.
             var copies: [ObjectIdentifier: FileNode] = [:]
             return Self.survivor(of: state.root, &copies)
         }
     }
 
-    private func succeed(_ root: (inout State) -> DirectoryNode) -> InMemoryFileSystem {
+    private func succeed(isNewRun: Bool, _ root: (inout State) -> DirectoryNode) -> InMemoryFileSystem {
         let next = state.withLockedValue { state -> State in
             var next = State(
                 root: root(&state), capacityBytes: state.capacityBytes, occupiedBytes: state.occupiedBytes,
                 random: SeededGenerator(seed: state.random.next()))
             next.usedPages = Self.usedPages(next.root)
+            next.fileCount = state.fileCount
+            next.bootCount = state.bootCount + (isNewRun ? 1 : 0)
             return next
         }
         return InMemoryFileSystem(next, nowMillis: nowMillis)

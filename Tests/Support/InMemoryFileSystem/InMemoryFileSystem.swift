@@ -15,6 +15,9 @@ package final class InMemoryFileSystem: FileSystem {
         /// Taken by others.
         var occupiedBytes: Int64 = 0
         var usedPages = 0
+        /// Numbers given to files, and runs of the machine.
+        var fileCount: UInt64 = 0
+        var bootCount = 0
         var locked: Set<String> = []
         /// The disk of the next machine, once power was lost in the middle of an operation.
         var remains: DirectoryNode?
@@ -88,6 +91,15 @@ package final class InMemoryFileSystem: FileSystem {
         state.withLockedValue { Self.entry(path, $0) != nil }
     }
 
+    package func stamp(of path: String) -> FileStamp? {
+        state.withLockedValue { state in
+            guard case .file(let node)? = Self.entry(path, state) else { return nil }
+            return FileStamp(modifiedNanos: node.modifiedMillis * 1_000_000, number: node.number, device: 1)
+        }
+    }
+
+    package var bootIdentity: String { state.withLockedValue { "run \($0.bootCount)" } }
+
     package func openFile(_ path: String, mode: FileOpenMode) throws(FileSystemError) -> any StoreFile {
         let known: FileNode? = state.withLockedValue { state in
             if case .file(let node)? = Self.entry(path, state) { return node }
@@ -114,6 +126,8 @@ package final class InMemoryFileSystem: FileSystem {
                 node = existing
             } else {
                 node = FileNode()
+                state.fileCount += 1
+                node.number = state.fileCount
                 directory.change([(name, .file(node))])
             }
             node.modifiedMillis = now
@@ -147,8 +161,8 @@ package final class InMemoryFileSystem: FileSystem {
 
     package func removeTree(_ path: String) throws(FileSystemError) {
         try run(.rename, "rmdir", path) { state throws(FileSystemError) in
+            guard Self.entry(path, state) != nil else { return }
             let (directory, name) = try Self.parent(path, state)
-            guard directory.entries[name] != nil else { return }
             directory.change([(name, nil)])
             state.usedPages = Self.usedPages(state.root)
         }

@@ -1,0 +1,293 @@
+import InMemoryFileSystem
+import NIOConcurrencyHelpers
+import NIOCore
+import Testing
+
+@testable import StorageEngine
+
+/// What a start knows of queues that it does not look at, and how it notices that it is not so.
+@Suite("Bounds of queues") struct QueueBoundsTests {
+    private static let queueCount: Int32 = 40
+
+    /// A disk in memory that counts how often files of queues are opened.
+    private struct World {
+        var files = InMemoryFileSystem(capacityBytes: 1 << 30, nowMillis: { 1_700_000_000_000 })
+        var configuration = StoreConfiguration(rootPath: "/store")
+        let clock = ManualClock()
+
+        init() {
+            configuration.commitLogFileBytes = 131_072
+            configuration.consumeQueueFileBytes = 6_000
+            configuration.isIndexEnabled = false
+            configuration.diskWarningPercent = 100
+            configuration.diskCleanForciblyPercent = 100
+        }
+
+        func open() throws -> (store: MessageStore, report: RecoveryReport) {
+            let store = MessageStore(configuration: configuration, fileSystem: files, clock: clock)
+            return (store, try store.open(driving: .steps))
+        }
+    }
+
+    private func fill(_ store: MessageStore, topics: [String] = ["A", "B"], rounds: Int = 1) {
+        for _ in 0..<rounds {
+            for topic in topics {
+                for queueId in 0..<Self.queueCount {
+                    store.append(StoreFixture.message("m", topic: topic, queueId: queueId)) { _ in }
+                }
+            }
+        }
+        while store.dispatchStep() {}
+    }
+
+    private func expect(_ store: MessageStore, _ count: Int64, topics: [String] = ["A", "B"]) {
+        for topic in topics {
+            for queueId in 0..<Self.queueCount {
+                #expect(store.minOffset(topic: topic, queueId: queueId) == 0)
+                #expect(store.maxOffset(topic: topic, queueId: queueId) == count, "\(topic)/\(queueId)")
+                var buffer = ByteBuffer()
+                let found = store.read(
+                    topic: topic, queueId: queueId, from: 0, maxCount: 32, maxBytes: 1 << 20, into: &buffer)
+                #expect(found.records.map(\.queueOffset) == Array(0..<count))
+            }
+        }
+    }
+
+    /// Nothing can be read of queue files: a start that looks at one fails.
+    private func hideQueues(_ files: InMemoryFileSystem) {
+        files.inject(DiskFault(.read, path: "/consumequeue/A/", effect: .inputOutput, isLasting: true))
+        files.inject(DiskFault(.list, path: "/consumequeue/A/7", effect: .inputOutput, isLasting: true))
+    }
+
+    @Test("a start after a stop or a kill looks at no queue's files")
+    func looksAtNoFiles() throws {
+        var world = World()
+        var (store, _) = try world.open()
+        fill(store)
+        try store.close()
+        hideQueues(world.files)
+        (store, _) = try world.open()
+        world.files.heal()
+        expect(store, 1)
+        // Killed with a checkpoint, and units behind it that are in memory only.
+        fill(store)
+        #expect(store.housekeepingStep())
+        fill(store, topics: ["B"])
+        world.files = world.files.afterKill()
+        hideQueues(world.files)
+        let report: RecoveryReport
+        (store, report) = try world.open()
+        world.files.heal()
+        #expect(report.messagesScanned == Int(Self.queueCount) && !report.wasClean)
+        expect(store, 2, topics: ["A"])
+        expect(store, 3, topics: ["B"])
+        fill(store)
+        try store.close()
+        (store, _) = try world.open()
+        expect(store, 3, topics: ["A"])
+        expect(store, 4, topics: ["B"])
+        try store.close()
+    }
+
+    @Test("after a loss of power all queues are searched, as files may hold more than the log")
+    func searchesAfterPowerLoss() throws {
+        var world = World()
+        var (store, _) = try world.open()
+        fill(store)
+        try store.close()
+        (store, _) = try world.open()
+        fill(store)
+        world.files = world.files.afterPowerLoss()
+        hideQueues(world.files)
+        #expect(throws: StoreError.self) { _ = try world.open() }
+        world.files.heal()
+        (store, _) = try world.open()
+        for queueId in 0..<Self.queueCount { #expect(store.maxOffset(topic: "A", queueId: queueId) >= 1) }
+        try store.close()
+    }
+
+    @Test("a clean stop is believed by another run of the machine, and a kill in that run too")
+    func survivesARestartOfTheMachine() throws {
+        var world = World()
+        var (store, _) = try world.open()
+        fill(store)
+        try store.close()
+        world.files = world.files.afterPowerLoss()
+        hideQueues(world.files)
+        (store, _) = try world.open()
+        world.files = world.files.afterKill()
+        hideQueues(world.files)
+        (store, _) = try world.open()
+        world.files.heal()
+        expect(store, 1)
+        try store.close()
+    }
+
+    @Test("a queue whose directory is missing is built again, and no other is", arguments: [true, false])
+    func rebuildsAMissingQueue(isClean: Bool) throws {
+        var world = World()
+        var (store, _) = try world.open()
+        fill(store, rounds: 3)
+        if isClean {
+            try store.close()
+        } else {
+            #expect(store.housekeepingStep())
+            world.files = world.files.afterKill()
+        }
+        try world.files.removeTree("/store/consumequeue/A/3")
+        try world.files.removeTree("/store/consumequeue/B")
+        hideQueues(world.files)
+        let seen = NIOLockedValueBox<[Int]>([])
+        store = MessageStore(configuration: world.configuration, fileSystem: world.files, clock: world.clock)
+        store.setEventObserver { event in
+            if case .rebuildingQueues(let count, let first) = event {
+                #expect(first == "A/3")
+                seen.withLockedValue { $0.append(count) }
+            }
+        }
+        let report = try store.open(driving: .steps)
+        world.files.heal()
+        #expect(report.rebuiltQueues == 1 + Int(Self.queueCount))
+        #expect(seen.withLockedValue { $0 } == [1 + Int(Self.queueCount)])
+        expect(store, 3)
+        fill(store)
+        try store.close()
+        (store, _) = try world.open()
+        expect(store, 4)
+        try store.close()
+    }
+
+    @Test("a file that is missing is noticed when it is used, and built again at the next start")
+    func rebuildsALostFile() throws {
+        let world = World()
+        var (store, _) = try world.open()
+        fill(store, rounds: 3)
+        try store.close()
+        try world.files.remove("/store/consumequeue/A/3/00000000000000000000")
+        store = MessageStore(configuration: world.configuration, fileSystem: world.files, clock: world.clock)
+        let lost = NIOLockedValueBox<[String]>([])
+        store.setEventObserver { event in
+            if case .queueFileMissing(let path) = event { lost.withLockedValue { $0.append(path) } }
+        }
+        _ = try store.open(driving: .steps)
+        for _ in 0..<2 {
+            var buffer = ByteBuffer()
+            let found = store.read(topic: "A", queueId: 3, from: 0, maxCount: 9, maxBytes: 1 << 20, into: &buffer)
+            #expect(found.records.isEmpty)
+        }
+        #expect(lost.withLockedValue { $0 } == ["/store/consumequeue/A/3/00000000000000000000"])
+        try store.close()
+        var report: RecoveryReport
+        (store, report) = try world.open()
+        #expect(report.rebuiltQueues == 1)
+        expect(store, 3)
+        try store.close()
+        // A message for it is not taken to be the first of the file: the store is fenced, and the next start builds.
+        try world.files.remove("/store/consumequeue/A/3/00000000000000000000")
+        (store, report) = try world.open()
+        store.append(StoreFixture.message("m", topic: "A", queueId: 3)) { _ in }
+        while store.dispatchStep() {}
+        #expect(!store.housekeepingStep())
+        #expect(store.writeRefusal?.code == .fenced)
+        #expect(throws: StoreError.self) { try store.close() }
+        (store, report) = try world.open()
+        #expect(report.rebuiltQueues == 1)
+        #expect(store.maxOffset(topic: "A", queueId: 3) == 4)
+        try store.close()
+    }
+
+    @Test("a program that wrote the lock file makes a start search all queues")
+    func searchesAfterAnotherProgram() throws {
+        let world = World()
+        var (store, _) = try world.open()
+        fill(store)
+        try store.close()
+        // As Apache's broker: it opens the store, and deletes a topic.
+        let now = World().clock.nowMillis
+        #expect(world.files.stamp(of: "/store/lock")?.modifiedNanos == now * 1_000_000)
+        try world.files.remove("/store/lock")
+        try world.files.openFile("/store/lock", mode: .create(size: 0, reserve: false)).replace(with: "lock")
+        try world.files.removeTree("/store/consumequeue/B")
+        let report: RecoveryReport
+        (store, report) = try world.open()
+        #expect(report.rebuiltQueues == 0)
+        expect(store, 1, topics: ["A"])
+        #expect(store.maxOffset(topic: "B", queueId: 0) == 0)
+        try store.close()
+    }
+
+    @Test("a damaged file is believed up to the damage", arguments: [0, 20, 600, 3_000, 5_000])
+    func ignoresDamage(at position: Int) throws {
+        var world = World()
+        var (store, _) = try world.open()
+        fill(store)
+        #expect(store.housekeepingStep())
+        fill(store)
+        #expect(store.housekeepingStep())
+        fill(store)
+        world.files = world.files.afterKill()
+        let file = try world.files.openFile("/store/queuebounds", mode: .existing)
+        #expect(try file.size() > 5_000)
+        try withUnsafeBytes(of: UInt8(0xEE)) { try file.write($0, at: position) }
+        (store, _) = try world.open()
+        expect(store, 3)
+        try store.close()
+        (store, _) = try world.open()
+        expect(store, 3)
+        try store.close()
+    }
+
+    @Test("deleted and made again, a topic has the queues of its new life only")
+    func knowsDeletedTopics() throws {
+        var world = World()
+        var (store, _) = try world.open()
+        fill(store, rounds: 2)
+        #expect(store.housekeepingStep())
+        try store.deleteTopic("A")
+        store.append(StoreFixture.message("new", topic: "A", queueId: 5)) { _ in }
+        while store.dispatchStep() {}
+        world.files = world.files.afterKill()
+        (store, _) = try world.open()
+        #expect(store.queueIds(topic: "A") == [5])
+        #expect(store.maxOffset(topic: "A", queueId: 5) == 1)
+        expect(store, 2, topics: ["B"])
+        try store.close()
+        let report: RecoveryReport
+        (store, report) = try world.open()
+        #expect(report.rebuiltQueues == 0 && store.queueIds(topic: "A") == [5])
+        try store.close()
+    }
+
+    @Test("too many units in memory are written out, the oldest first")
+    func boundsMemory() throws {
+        var world = World()
+        world.configuration.keptQueueUnitsMax = 100
+        let (store, _) = try world.open()
+        fill(store, topics: ["A"])
+        #expect(!world.files.exists("/store/consumequeue/A"))
+        fill(store, topics: ["A"], rounds: 2)
+        #expect(world.files.exists("/store/consumequeue/A/0/00000000000000000000"))
+        expect(store, 3, topics: ["A"])
+        try store.close()
+    }
+
+    @Test func blocksReadAsWritten() {
+        let origin = QueueImage.Origin(
+            lock: FileStamp(modifiedNanos: 5, number: .max, device: 7), boot: "ü", queueFileBytes: 6_000)
+        let bounds = QueueBounds(
+            offsets: 3..<9, numbers: 0...1, oldestLogOffset: nil, newestLogOffset: 77, isLost: true)
+        let block = QueueBoundsBlock(
+            isWhole: false, origin: origin, logOffset: 1 << 40, topics: [("T", [(3, bounds)]), ("", [])])
+        var bytes = block.encoded()
+        let length = bytes.readableBytes
+        for count in 0..<length {
+            var part = bytes.getSlice(at: 0, length: count) ?? ByteBuffer()
+            #expect(QueueBoundsBlock.read(&part) == nil && part.readableBytes == count)
+        }
+        let read = QueueBoundsBlock.read(&bytes)
+        #expect(read?.origin == origin && read?.logOffset == 1 << 40 && read?.isWhole == false)
+        #expect(read?.topics.map(\.name) == ["T", ""])
+        #expect(read?.topics.first?.queues.first?.id == 3 && read?.topics.first?.queues.first?.bounds == bounds)
+        #expect(bytes.readableBytes == 0)
+    }
+}
