@@ -48,6 +48,8 @@ package final class Broker: Sendable {
     package let statistics: BrokerStatistics
 
     let worker: SerialWorker
+    /// Waits for the disk instead of event loops, where consumers want old messages.
+    let coldReader = SerialWorker(name: "cold-read", jobsMax: 10_000)
     let logger: Logger
     let storeHost: SocketHost
     /// The properties that the broker adds to each message, encoded once.
@@ -98,7 +100,9 @@ package final class Broker: Sendable {
                 topic: { topics.topic($0) },
                 group: { groups.groupOrCreate($0) },
                 createTopic: topics.creator,
-                isReadable: { live.permission.contains(.read) }, files: storage, offsets: offsets, filters: filters,
+                isReadable: { live.permission.contains(.read) },
+                isForbidden: { groups.isReadForbidden(group: $0, topic: $1) },
+                coldRead: { [coldReader] in coldReader.submit($0) }, files: storage, offsets: offsets, filters: filters,
                 nowMillis: nowMillis, statistics: statistics),
             logger: logger)
         delay = DelayService(
@@ -116,7 +120,8 @@ package final class Broker: Sendable {
             configuration: PullConfiguration(configuration),
             dependencies: PullService.Dependencies(
                 store: store, topics: topics, groups: groups, clients: clients, delivery: delivery, filters: filters,
-                isReadable: { live.permission.contains(.read) }, nowMillis: nowMillis, statistics: statistics))
+                isReadable: { live.permission.contains(.read) }, coldReader: coldReader, nowMillis: nowMillis,
+                statistics: statistics))
     }
 
     /// Opens the store, recovers delivery and starts the background threads. Nothing may be served before.
@@ -159,6 +164,7 @@ package final class Broker: Sendable {
         delay.stop()
         transactions.close()
         pulls.close()
+        coldReader.close()
         delivery.close()
         let drained = ConditionLock(value: 0)
         worker.close {

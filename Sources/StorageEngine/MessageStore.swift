@@ -301,21 +301,6 @@ package final class MessageStore: Sendable {
         return result
     }
 
-    /// Whether reading from an offset on may have to wait for the disk: its first record is far behind the end of the log
-    /// and not in memory.
-    package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxBytes: Int) -> Bool {
-        guard let queue = queues.find(topic: topic, queueId: queueId) else { return false }
-        let bounds = queue.bounds
-        guard from >= bounds.min, from < bounds.max - Self.freshUnits, let unit = try? queue.read(at: from),
-            unit.logOffset < maxLogOffset - Self.freshBytes, let segment = segments.segment(at: unit.logOffset)
-        else { return false }
-        return !segment.isResident(from: unit.logOffset, count: maxBytes)
-    }
-
-    /// What was written this lately is in the page cache: no need to ask the system.
-    private static let freshUnits: Int64 = 1_024
-    private static let freshBytes: Int64 = 32 << 20
-
     /// Appends the record at a log offset to `buffer`; false when there is none.
     package func readRecord(logOffset: Int64, size: Int32? = nil, into buffer: inout ByteBuffer) -> Bool {
         let end = log.state.withLock { configuration.flushMode == .synchronous ? $0.flushedOffset : $0.writeOffset }

@@ -52,6 +52,19 @@ package struct BrokerDeliveryStore: DeliveryStore {
             }, nextOffset: nextOffset)
     }
 
+    /// As the system knows its memory.
+    package func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool {
+        store.readMayBlock(topic: topic, queueId: queueID, from: from, maxCount: maxCount)
+    }
+
+    /// Reads and forgets: what is read stays in the page cache for a while.
+    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int64 {
+        var buffer = ByteBuffer()
+        return store.read(
+            topic: topic, queueId: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer
+        ).nextOffset
+    }
+
     /// Appends to the store, for queue 0.
     package func appendRecord(
         _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void

@@ -10,6 +10,8 @@ extension DeliveryService {
         var deadLetters: [DeadLetter] = []
         var timer: (subscription: Subscription, millis: Int64)?
         var mustList = false
+        /// What could be handed out if it were in memory.
+        var cold: [ColdStretch] = []
     }
 
     /// Hands out messages, now or when some arrive; the completion runs exactly once.
@@ -99,6 +101,10 @@ extension DeliveryService {
         guard group.consumeEnable else {
             throw ServiceError(code: .noPermission, message: "subscription group no permission, \(groupName)")
         }
+        guard !dependencies.isForbidden(groupName, name) else {
+            throw ServiceError(
+                code: .noPermission, message: "the consumer group[\(groupName)] is forbidden for topic[\(name)]")
+        }
         return (topic, group)
     }
 
@@ -131,7 +137,8 @@ extension DeliveryService {
             }
             waiter.completion(answer)
         }
-        for deadLetter in result.deadLetters { move(deadLetter, of: subscription) }
+        for deadLetter in result.deadLetters { moveWarm(deadLetter, of: subscription) }
+        if !result.cold.isEmpty { warm(result.cold, key, for: result.answer == nil ? waiter : nil) }
         run(result.woken)
     }
 
@@ -154,6 +161,7 @@ extension DeliveryService {
         var pass = PopPass(waiter: waiter, key: subscription.key, service: self, nowMillis: nowMillis)
         pass.run(&state)
         result.deadLetters = pass.deadLetters
+        result.cold = pass.cold
         if !pass.messages.isEmpty {
             result.answer = .found(pass.batch(reviveQueueID: nextReviveQueueID(isOrdered: waiter.request.isOrdered)))
             if state.hasWaiters {
@@ -164,7 +172,7 @@ extension DeliveryService {
                     result.woken = takeOneWaiter(&state, queueID: waiter.request.queueID, nowMillis: nowMillis)
                 }
             }
-        } else {
+        } else if pass.cold.isEmpty {
             result.answer = park(waiter, &state, pass, nowMillis: nowMillis)
             if pass.stoppedEarly, result.answer == nil {
                 result.woken = takeOneWaiter(&state, queueID: waiter.request.queueID, nowMillis: nowMillis)

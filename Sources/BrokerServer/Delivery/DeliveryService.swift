@@ -24,6 +24,10 @@ package final class DeliveryService: Sendable {
         package var group: @Sendable (String) -> SubscriptionGroupConfig?
         /// Creates a topic of the broker's own unless it exists; the completion runs on any thread.
         package var createTopic: @Sendable (TopicConfig, @escaping @Sendable (Bool) -> Void) -> Void
+        /// Whether an administrator forbade a group to read a topic.
+        package var isForbidden: @Sendable (_ group: String, _ topic: String) -> Bool
+        /// Runs what waits for the disk on another thread; false when too much of that waits already.
+        package var coldRead: @Sendable (@escaping @Sendable () -> Void) -> Bool
         /// Whether the broker's permission allows reading.
         package var isReadable: @Sendable () -> Bool
         /// Where snapshots are kept.
@@ -42,7 +46,12 @@ package final class DeliveryService: Sendable {
             store: any DeliveryStore, topic: @escaping @Sendable (String) -> TopicConfig?,
             group: @escaping @Sendable (String) -> SubscriptionGroupConfig?,
             createTopic: @escaping @Sendable (TopicConfig, @escaping @Sendable (Bool) -> Void) -> Void,
-            isReadable: @escaping @Sendable () -> Bool = { true }, files: any RegistryStorage,
+            isReadable: @escaping @Sendable () -> Bool = { true },
+            isForbidden: @escaping @Sendable (_ group: String, _ topic: String) -> Bool = { _, _ in false },
+            coldRead: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool = {
+                $0()
+                return true
+            }, files: any RegistryStorage,
             offsets: ConsumerOffsets, filters: FilterCache = FilterCache(), nowMillis: @escaping @Sendable () -> Int64,
             statistics: BrokerStatistics? = nil
         ) {
@@ -51,6 +60,8 @@ package final class DeliveryService: Sendable {
             self.group = group
             self.createTopic = createTopic
             self.isReadable = isReadable
+            self.isForbidden = isForbidden
+            self.coldRead = coldRead
             self.files = files
             self.offsets = offsets
             self.filters = filters

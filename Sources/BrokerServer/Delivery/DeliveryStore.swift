@@ -14,12 +14,24 @@ package protocol DeliveryStore: Sendable {
         matching: ((Int64) -> Bool)?, accepting: ((UnsafeRawBufferPointer) -> Bool)?
     ) -> RecordBatch
 
+    /// Whether reading so many records from an offset on may have to wait for the disk.
+    func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool
+
+    /// Brings records into memory, waiting for the disk; returns the offset behind the last of them.
+    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int64
+
     /// Appends a message to queue 0 of its topic; the completion gets its offset in that queue, on any thread.
     func appendRecord(
         _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void)
 }
 
 extension DeliveryStore {
+    /// Stores in memory have nothing to wait for.
+    package func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool { false }
+
+    /// Stores in memory have nothing to bring in.
+    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int64 { from }
+
     /// Reads records that pass `matching`, whatever else they hold.
     func readRecords(
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,

@@ -23,6 +23,9 @@ struct PopPass {
     /// Lowest offset taken by queue, to keep one answer's span of offsets small.
     var lowest: [Int32: Int64] = [:]
 
+    /// What was left out because it is not in memory.
+    var cold: [ColdStretch] = []
+
     private(set) var messages: [PoppedMessage] = []
     private(set) var deadLetters: [DeadLetter] = []
     /// Messages in the queues looked at that are not handed out.
@@ -65,7 +68,8 @@ struct PopPass {
         if waiter.isByPriority, single < 0, !isOrdered { return runByPriority(&state) }
         if !isOrdered {
             takeDue(&state, first: first, count: count)
-        } else if repeatAttempt(&state, first: first, count: count) {
+        } else if repeatAttempt(&state, first: first, count: count) || !cold.isEmpty {
+            // What the attempt had, once it is in memory, and nothing else.
             return
         }
         for step in 0..<count {
@@ -175,7 +179,7 @@ struct PopPass {
         }
         var redelivered: [Redelivery] = []
         for redelivery in plan.redeliver {
-            guard bytesLeft > 0 || messages.isEmpty else {
+            guard bytesLeft > 0 || messages.isEmpty, !isCold(queueID, from: redelivery.offset, count: 1) else {
                 state.queues[Int(queueID)]?.ledger.release(offset: redelivery.offset)
                 mayHaveMore = true
                 continue
@@ -257,7 +261,8 @@ struct PopPass {
         for step in 0..<Self.readsMax {
             guard from < bounds.max, !isFull,
                 let allowance = state.queues[index]?.ledger.newAllowance(
-                    maxCount: remaining, lowestRedelivered: lowest[queueID]), allowance > 0
+                    maxCount: remaining, lowestRedelivered: lowest[queueID]), allowance > 0,
+                !isCold(queueID, from: from, count: allowance)
             else { break }
             let read = service.dependencies.store.readRecords(
                 topic: key.topic, queueID: queueID, from: from, maxCount: allowance, maxBytes: max(1, bytesLeft),

@@ -12,6 +12,10 @@ struct PopWaiter: Sendable {
     var isByPriority = false
     let deadlineMillis: Int64
     let completion: @Sendable (PopOutcome) -> Void
+    /// What was brought into memory for it.
+    var warmed: [ColdStretch] = []
+    /// How often that was.
+    var warmCount = 0
 }
 
 /// A parked question whether there is anything to pop.

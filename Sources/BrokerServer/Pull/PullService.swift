@@ -22,6 +22,8 @@ package final class PullService: Sendable {
         var delivery: DeliveryService
         var filters: FilterCache
         var isReadable: @Sendable () -> Bool
+        /// Reads what is not in memory.
+        var coldReader: SerialWorker
         var nowMillis: @Sendable () -> Int64
         var statistics: BrokerStatistics
     }
@@ -32,7 +34,6 @@ package final class PullService: Sendable {
     package let resets = OffsetResets()
     private let table = PullTable()
     private let timers = DeliveryTimers<Int>(threadName: "pull-timer")
-    private let coldReader = SerialWorker(name: "cold-read", jobsMax: 10_000)
     private let waiterCount = Atomic<Int>(0)
     private let isClosed = Atomic<Bool>(false)
 
@@ -56,7 +57,6 @@ package final class PullService: Sendable {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         timers.stop()
         releaseWaiters()
-        coldReader.close()
     }
 
     /// Answers whoever waits, so that connections can drain.
@@ -117,7 +117,7 @@ package final class PullService: Sendable {
         let isCold = dependencies.store.readMayBlock(
             topic: request.topic, queueId: request.queueID, from: waiter.offset, maxBytes: configuration.bytesMax)
         guard isCold else { return serve(waiter, pass) }
-        guard coldReader.submit({ [self] in serve(waiter, pass) }) else {
+        guard dependencies.coldReader.submit({ [self] in serve(waiter, pass) }) else {
             return waiter.completion(.refused(.systemBusy, "too many reads of old messages wait for the disk"))
         }
     }

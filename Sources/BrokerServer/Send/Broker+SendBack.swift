@@ -34,7 +34,7 @@ extension Broker {
                 throw ServiceError(
                     code: .subscriptionGroupNotExist, message: "subscription group not exist, \(request.group)")
             }
-            guard configuration.permission.contains(.write) else {
+            guard live.permission.contains(.write) else {
                 throw ServiceError(
                     code: .noPermission,
                     message: "the broker[\(configuration.brokerIP1)] sending message is forbidden")
@@ -75,9 +75,13 @@ extension Broker {
                             ServiceError(code: .noPermission, message: "the topic[\(topic.name)] is not writeable")))
                 }
                 let copy = copy(of: message, to: topic, isDead ? .deadLetter : delay(message, request, group))
-                send(copy) { outcome in
+                send(copy) { [self] outcome in
                     switch outcome {
-                    case .stored: completion(.success(()))
+                    case .stored:
+                        let origin = message.property("RETRY_TOPIC") ?? message.topic
+                        statistics.count(
+                            .sendBack(topic: origin, group: group.name), messages: 1, nowMillis: nowMillis())
+                        completion(.success(()))
                     case .refused(let error): completion(.failure(error))
                     }
                 }

@@ -29,6 +29,8 @@ final class DeliveryWorld: Sendable {
     let groups = NIOLockedValueBox<[String: SubscriptionGroupConfig]>([:])
     let offsets: ConsumerOffsets
     let service: DeliveryService
+    /// Reads that wait for the disk, and how many of them may.
+    private let coldReads = NIOLockedValueBox<(jobs: [@Sendable () -> Void], max: Int)>(([], 100))
 
     init(
         _ store: MemoryDeliveryStore = MemoryDeliveryStore(), files: MemoryRegistryStorage = MemoryRegistryStorage(),
@@ -57,10 +59,30 @@ final class DeliveryWorld: Sendable {
                 createTopic: { [topics] topic, done in
                     topics.withLockedValue { $0[topic.name] = topic }
                     done(true)
+                },
+                coldRead: { [coldReads] job in
+                    coldReads.withLockedValue { reads in
+                        guard reads.jobs.count < reads.max else { return false }
+                        reads.jobs.append(job)
+                        return true
+                    }
                 }, files: files, offsets: offsets, nowMillis: nowMillis),
             logger: logger)
         try service.recover()
     }
+
+    /// Lets the disk answer those who wait for it now; how many did.
+    @discardableResult
+    func readDisk() -> Int {
+        let jobs = coldReads.withLockedValue { reads in
+            defer { reads.jobs = [] }
+            return reads.jobs
+        }
+        for job in jobs { job() }
+        return jobs.count
+    }
+
+    func limitColdReads(to max: Int) { coldReads.withLockedValue { $0.max = max } }
 
     /// The next process over the same disk.
     func restarted() throws -> DeliveryWorld {

@@ -24,12 +24,21 @@ final class MemoryDeliveryStore: DeliveryStore {
         var failsAppends = false
         var unreadable: Set<Int64> = []
         var appends = 0
+        /// Messages that are on the disk only.
+        var cold: [Key: Set<Int64>] = [:]
+        var coldReads = 0
     }
 
     private let state = NIOLockedValueBox(State())
 
     func failAppends(_ fails: Bool = true) { state.withLockedValue { $0.failsAppends = fails } }
     func makeUnreadable(_ offsets: Set<Int64>) { state.withLockedValue { $0.unreadable = offsets } }
+    /// Takes messages of a queue out of memory.
+    func makeCold(_ offsets: some Sequence<Int64>, _ topic: String = "T", queueID: Int32 = 0) {
+        state.withLockedValue { $0.cold[Key(topic: topic, queueID: queueID), default: []].formUnion(offsets) }
+    }
+    /// Messages that were read although they had to be fetched from the disk first.
+    var coldReadCount: Int { state.withLockedValue { $0.coldReads } }
     var appendCount: Int { state.withLockedValue { $0.appends } }
 
     func messages(_ topic: String, queueID: Int32 = 0) -> [Message] {
@@ -140,7 +149,28 @@ final class MemoryDeliveryStore: DeliveryStore {
             }
             batch.nextOffset += 1
         }
+        let range = from..<batch.nextOffset
+        state.withLockedValue { state in
+            let cold = state.cold[Key(topic: topic, queueID: queueID)] ?? []
+            state.coldReads += cold.count { range.contains($0) }
+        }
         return batch
+    }
+
+    func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool {
+        state.withLockedValue { state in
+            let cold = state.cold[Key(topic: topic, queueID: queueID)] ?? []
+            return cold.contains { $0 >= from && $0 < from + Int64(maxCount) }
+        }
+    }
+
+    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int64 {
+        let end = from + Int64(maxCount)
+        state.withLockedValue { state in
+            let key = Key(topic: topic, queueID: queueID)
+            state.cold[key] = state.cold[key]?.filter { $0 < from || $0 >= end }
+        }
+        return end
     }
 
     func appendRecord(

@@ -57,6 +57,48 @@ import Testing
         #expect(test.broker.deliveredCount == 10)
     }
 
+    @Test func whatIsPulledIsCountedForItsGroup() async throws {
+        try await test.createTopic("T")
+        try await store(5)
+        _ = await pull(request(0))
+        _ = await pull(request(3) { $0.group = "h" })
+        _ = await pull(request(5))
+        let now = test.broker.nowMillis()
+        func sum(_ name: String, _ key: String) -> Int64? {
+            test.broker.statistics.data(name: name, key: key, nowMillis: now)?.minute.sum
+        }
+        #expect(sum("GROUP_GET_NUMS", "T@g") == 5 && sum("GROUP_GET_NUMS", "T@h") == 2)
+        #expect(sum("BROKER_GET_NUMS", "DefaultCluster") == 7 && sum("TOPIC_PUT_NUMS", "T") == 5)
+        #expect(sum("GROUP_GET_SIZE", "T@g") ?? 0 > 5 * 91)
+        #expect(test.broker.deliveredCount == 7)
+        // Two looks found something.
+        #expect(test.broker.runtimeInfo()["msgGetTotalTodayNow"] == "7")
+    }
+
+    @Test func whatAGroupMayNotReadIsNeitherPulledNorPopped() async throws {
+        try await test.createTopic("T")
+        try await store(2)
+        let groups = test.broker.groups
+        func setReadable(_ isReadable: Bool) async throws {
+            try await withCheckedContinuation { done in
+                groups.setReadable(isReadable, group: "g", topic: "T") { done.resume(returning: $0) }
+            }.get()
+        }
+        func pop() async -> PopOutcome {
+            await withCheckedContinuation { done in
+                test.broker.delivery.pop(PopRequest(group: "g", topic: "T")) { done.resume(returning: $0) }
+            }
+        }
+        try await setReadable(false)
+        guard case .failed(let error) = await pop() else {
+            Issue.record("popped")
+            return
+        }
+        #expect(error.code == .noPermission && error.message.contains("is forbidden for topic[T]"))
+        try await setReadable(true)
+        #expect(await pop().word == "found")
+    }
+
     @Test func checksInApachesOrder() async throws {
         try await test.createTopic("T")
         #expect(await pull(request(0) { $0.topic = "none" }).code == .topicNotExist)

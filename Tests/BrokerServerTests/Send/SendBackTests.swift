@@ -60,6 +60,21 @@ import Testing
         #expect(topic.readQueueCount == 1 && topic.permission == .readWrite)
     }
 
+    @Test func whatIsSentBackIsCountedForTheTopicItCameFrom() async throws {
+        try await test.createTopic("T")
+        let offset = try await store()
+        for _ in 0..<2 { #expect(await sendBack(SendBackRequest(group: "g", logOffset: offset)) == nil) }
+        func count(_ key: String) -> Int64? {
+            test.broker.statistics.data(name: "SNDBCK_PUT_NUMS", key: key, nowMillis: test.broker.nowMillis())?.minute
+                .sum
+        }
+        #expect(count("T@g") == 2)
+        var dead = SendBackRequest(group: "g", logOffset: offset)
+        dead.delayLevel = -1
+        #expect(await sendBack(dead) == nil)
+        #expect(count("T@g") == 3 && count("%RETRY%g@g") == nil)
+    }
+
     @Test func aNegativeLevelMeansAtOnce() async throws {
         try await test.createTopic("T")
         var request = SendBackRequest(group: "g", logOffset: try await store())

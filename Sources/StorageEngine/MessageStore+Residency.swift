@@ -1,0 +1,48 @@
+/// What is read without waiting for the disk, and what is not.
+extension MessageStore {
+    /// Whether reading from an offset on may have to wait for the disk: its first record is far behind the end of the log
+    /// and not in memory.
+    package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxBytes: Int) -> Bool {
+        guard let queue = queues.find(topic: topic, queueId: queueId) else { return false }
+        let bounds = queue.bounds
+        guard from >= bounds.min, from < bounds.max - Self.freshUnits, let unit = try? queue.read(at: from),
+            unit.logOffset < maxLogOffset - Self.freshBytes, let segment = segments.segment(at: unit.logOffset)
+        else { return false }
+        return !segment.isResident(from: unit.logOffset, count: maxBytes)
+    }
+
+    /// What was written this lately is in the page cache: no need to ask the system.
+    private static var freshUnits: Int64 { 1_024 }
+    private static var freshBytes: Int64 { 32 << 20 }
+
+    /// Whether reading some messages of a queue may have to wait for the disk. Other than ``readMayBlock(topic:queueId:from:maxBytes:)``
+    /// it looks at these messages and not at what lies between them, as far as they are not close together.
+    package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxCount: Int) -> Bool {
+        guard let queue = queues.find(topic: topic, queueId: queueId) else { return false }
+        let bounds = queue.bounds
+        guard from >= bounds.min, from < bounds.max - Self.freshUnits, let first = try? queue.read(at: from),
+            first.logOffset < maxLogOffset - Self.freshBytes
+        else { return false }
+        let end = min(bounds.max, from + Int64(max(1, maxCount)))
+        if let last = try? queue.read(at: end - 1), last.logOffset >= first.logOffset,
+            last.logOffset + Int64(last.recordSize) - first.logOffset <= Self.closeBytes
+        {
+            return !isResident(from: first.logOffset, to: last.logOffset + Int64(last.recordSize))
+        }
+        for offset in from..<end {
+            guard let unit = try? queue.read(at: offset), unit.isMessage else { continue }
+            if !isResident(from: unit.logOffset, to: unit.logOffset + Int64(unit.recordSize)) { return true }
+        }
+        return false
+    }
+
+    /// Records within so many bytes are looked at together: one question to the system.
+    private static var closeBytes: Int64 { 256 << 10 }
+
+    private func isResident(from start: Int64, to end: Int64) -> Bool {
+        guard let segment = segments.segment(at: start) else { return true }
+        guard segment.isResident(from: start, count: Int(clamping: end - start)) else { return false }
+        guard end > segment.end, let next = segments.segment(at: end - 1) else { return true }
+        return next.isResident(from: next.base, count: Int(clamping: end - next.base))
+    }
+}
