@@ -14,7 +14,10 @@ extension ClusterBackend {
         client.call(
             address, code: .batchAckMessage, header: EmptyHeader(), body: body.encode(), timeoutMillis: timeoutMillis
         ) { result in
-            completion(BackendErrors.receiptError(result))
+            if let error = BackendErrors.receiptError(result) { return completion(error) }
+            let answer = try? BatchAckResponseHeader(fields: result.get().fields)
+            guard let refused = answer?.refusedCount, refused > 0 else { return completion(nil) }
+            completion(ProxyError(.invalidReceiptHandle, "\(refused) handles are of no delivery in progress"))
         }
     }
 

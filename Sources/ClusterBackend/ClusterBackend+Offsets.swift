@@ -36,7 +36,7 @@ extension ClusterBackend {
             let next = (try? answer.fields.optionalInt64("nextBeginOffset")) ?? offset
             switch code {
             case .success:
-                guard let messages = messages(answer.body) else {
+                guard let messages = answer.body.withUnsafeReadableBytes(PoppedMessage.readAll) else {
                     return .failure(ProxyError(.internalServerError, "the broker answered with malformed records"))
                 }
                 return .success(PullAnswer(outcome: .found, bytes: answer.body, messages: messages, nextOffset: next))
@@ -46,19 +46,6 @@ extension ClusterBackend {
                 let status = StatusMapping.status(for: code, remark: answer.remark)
                 return .failure(ProxyError(status.code, status.message))
             }
-        }
-    }
-
-    private static func messages(_ body: ByteBuffer) -> [PoppedMessage]? {
-        body.withUnsafeReadableBytes { bytes in
-            var messages: [PoppedMessage] = []
-            var index = 0
-            while index < bytes.count {
-                guard let record = PoppedMessage.read(bytes, from: index) else { return nil }
-                messages.append(record.message)
-                index += record.byteCount
-            }
-            return messages
         }
     }
 

@@ -149,7 +149,8 @@ package final class ClusterBackend: Backend {
         return .success(handle.text)
     }
 
-    /// CONSUMER_SEND_MSG_BACK with a level that means the dead-letter topic, then the ack.
+    /// CONSUMER_SEND_MSG_BACK with a level that means the dead-letter topic. Our brokers end the delivery by it, once however
+    /// often it is asked; Apache's need an ack after it.
     package func deadLetter(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {
         guard let address = request.broker.masterAddress else { return completion(Self.noMaster(request.broker)) }
         guard request.handle.logOffset >= 0 else {
@@ -158,10 +159,12 @@ package final class ClusterBackend: Backend {
         let header = ConsumerSendMessageBackRequestHeader(
             offset: request.handle.logOffset, group: request.group, delayLevel: -1,
             originMessageId: request.messageID.isEmpty ? nil : request.messageID, originTopic: request.storedTopic,
-            maxReconsumeTimes: 0)
+            maxReconsumeTimes: 0, extraInfo: request.handleText)
         client.call(address, code: .consumerSendMsgBack, header: header, timeoutMillis: timeoutMillis) {
             [self] result in
             if let error = BackendErrors.receiptError(result) { return completion(error) }
+            let answer = try? ConsumerSendMessageBackResponseHeader(fields: result.get().fields)
+            if answer?.isDone ?? false { return completion(nil) }
             acknowledge(request, completion: completion)
         }
     }

@@ -6,11 +6,38 @@ import ProxyServer
 
 /// Reading by offset, and the offsets themselves, at the broker in this process.
 extension LocalBackend {
-    /// Not served here yet.
+    /// Reads a queue; what waits is woken by the broker on this loop.
     package func pull(
         _ request: ProxyServer.PullRequest, completion: @escaping (Result<ProxyServer.PullAnswer, ProxyError>) -> Void
     ) {
-        completion(.failure(ProxyError(.notImplemented, "pulling is not served in local mode")))
+        var pull = BrokerServer.PullRequest(
+            group: request.group, topic: request.queue.topic, queueID: request.queue.queueId, offset: request.offset)
+        pull.maxCount = request.countMax
+        pull.suspendMillis = request.pollMillis
+        pull.subscription = .inline(type: request.isSQL ? "SQL92" : "TAG", expression: request.expression)
+        pull.eventLoop = eventLoop
+        let offset = request.offset
+        let bound = NIOLoopBound(completion, eventLoop: eventLoop)
+        broker.pulls.pull(pull) { [eventLoop] answer in
+            Self.onLoop(eventLoop) { bound.value(Self.pulled(answer, offset: offset)) }
+        }
+    }
+
+    private static func pulled(
+        _ answer: BrokerServer.PullAnswer, offset: Int64
+    ) -> Result<ProxyServer.PullAnswer, ProxyError> {
+        let next = answer.position?.nextOffset ?? offset
+        switch answer.code {
+        case .success:
+            let body = answer.body ?? ByteBuffer()
+            guard let messages = body.withUnsafeReadableBytes(ProxyServer.PoppedMessage.readAll) else {
+                return .failure(ProxyError(.internalServerError, "the store holds malformed records"))
+            }
+            return .success(.init(outcome: .found, bytes: body, messages: messages, nextOffset: next))
+        case .pullNotFound, .pullRetryImmediately: return .success(.init(outcome: .empty, nextOffset: next))
+        case .pullOffsetMoved: return .success(.init(outcome: .offsetOutOfRange, nextOffset: next))
+        default: return .failure(error(ServiceError(code: answer.code, message: answer.remark)))
+        }
     }
 
     /// Sets a group's position.

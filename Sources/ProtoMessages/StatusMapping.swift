@@ -14,6 +14,7 @@ package enum StatusMapping {
         case 17: .topicNotFound  // TOPIC_NOT_EXIST
         case 23: .illegalFilterExpression  // SUBSCRIPTION_PARSE_FAILED
         case 26: .consumerGroupNotFound  // SUBSCRIPTION_GROUP_NOT_EXIST
+        case 29: .badRequest  // INVALID_PARAMETER
         case 209: .tooManyRequests  // POLLING_FULL
         default: .internalServerError
         }

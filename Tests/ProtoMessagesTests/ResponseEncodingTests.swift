@@ -115,6 +115,7 @@ import Testing
 
     @Test(arguments: [
         (0, 20000), (2, 42900), (10, 50401), (11, 50002), (12, 50402), (17, 40402), (26, 40403), (1, 50001),
+        (3, 50100), (23, 40010), (29, 40000), (209, 42900), (16, 50001), (13, 50001),
     ])
     func brokerCodesMap(code: Int32, expected: Int32) {
         #expect(StatusMapping.code(for: ResponseCode(rawValue: code)).rawValue == expected)

@@ -39,23 +39,34 @@ extension DeliveryService {
         }
     }
 
-    /// Marks several messages of one queue as done; offsets outside the queue, or never handed out, are passed over.
+    /// Marks several messages of one queue as done; offsets outside the queue, or never handed out, are passed over. Answers
+    /// how many were.
+    @discardableResult
     package func ack(
         group: String, topic: String, queueID: Int32, offsets: some Sequence<Int64>, popMillis: Int64, isOrdered: Bool
-    ) throws(ServiceError) {
+    ) throws(ServiceError) -> Int {
         let bounds = try checkHandle(topic: topic, queueID: queueID)
-        guard let subscription = table.find(SubscriptionKey(group: group, topic: topic)) else { return }
+        guard let subscription = table.find(SubscriptionKey(group: group, topic: topic)) else {
+            return offsets.reduce(0) { count, _ in count + 1 }
+        }
         let now = dependencies.nowMillis()
         var woken: [WokenWaiter] = []
         var mustList = false
         var ackedCount = 0
+        var refusedCount = 0
         subscription.withState { state in
             var opens = false
-            for offset in offsets where offset >= bounds.min && offset <= bounds.max {
-                let outcome = state.ack(queueID: queueID, offset: offset, popMillis: popMillis, isOrdered: isOrdered)
-                if case .acked(let opensQueue) = outcome {
+            for offset in offsets {
+                guard offset >= bounds.min, offset <= bounds.max else {
+                    refusedCount += 1
+                    continue
+                }
+                switch state.ack(queueID: queueID, offset: offset, popMillis: popMillis, isOrdered: isOrdered) {
+                case .acked(let opensQueue):
                     ackedCount += 1
                     opens = opens || opensQueue
+                case .alreadyDone: break
+                case .staleHandle, .neverDelivered: refusedCount += 1
                 }
             }
             woken = waiterAfterAck(
@@ -68,6 +79,7 @@ extension DeliveryService {
                 .groupAck(topic: topic, group: group), messages: ackedCount, nowMillis: now)
         }
         run(woken)
+        return refusedCount
     }
 
     /// Changes when a message may be delivered again, from now on; 0 is at once.

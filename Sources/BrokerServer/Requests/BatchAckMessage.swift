@@ -12,15 +12,19 @@ package struct BatchAckMessageHandler: Sendable {
     /// Answers the request.
     package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
         do throws(ServiceError) {
-            try ack(request)
-            connection.respond(to: request, code: .success)
+            let refusedCount = try ack(request)
+            connection.respond(
+                to: request, code: .success, header: BatchAckResponseHeader(refusedCount: Int32(clamping: refusedCount))
+            )
         } catch {
             connection.respond(to: request, error: error)
         }
     }
 
-    /// Acks what can be acked; the first entry that cannot makes the answer.
-    func ack(_ request: RemotingCommand) throws(ServiceError) {
+    /// Acks what can be acked; the first entry that makes no sense makes the answer. Answers how many handles were of no
+    /// delivery in progress.
+    @discardableResult
+    func ack(_ request: RemotingCommand) throws(ServiceError) -> Int {
         let body: BatchAckBody
         do {
             body = try BatchAckBody(decoding: request.body)
@@ -31,13 +35,15 @@ package struct BatchAckMessageHandler: Sendable {
             throw ServiceError(code: .noMessage, message: "the batch acknowledges nothing")
         }
         var refused: ServiceError?
+        var refusedCount = 0
         for entry in body.entries {
-            do throws(ServiceError) { try ack(entry) } catch { refused = refused ?? error }
+            do throws(ServiceError) { refusedCount += try ack(entry) } catch { refused = refused ?? error }
         }
         if let refused { throw refused }
+        return refusedCount
     }
 
-    private func ack(_ entry: BatchAckBody.Entry) throws(ServiceError) {
+    private func ack(_ entry: BatchAckBody.Entry) throws(ServiceError) -> Int {
         guard let kind = Int32(entry.retry).flatMap(PopTopicKind.init(rawValue:)) else {
             throw ServiceError(code: .messageIllegal, message: "no topic kind is \(entry.retry)")
         }
@@ -45,7 +51,7 @@ package struct BatchAckMessageHandler: Sendable {
         guard entry.startOffset >= 0, entry.startOffset < Int64.max - Int64(BatchAckBody.spanMax) else {
             throw ServiceError(code: .messageIllegal, message: "start offset \(entry.startOffset) is out of range")
         }
-        try delivery.ack(
+        return try delivery.ack(
             group: entry.consumerGroup, topic: kind.storedTopic(topic: entry.topic, group: entry.consumerGroup),
             queueID: entry.queueId, offsets: entry.acked.lazy.map { entry.startOffset + Int64($0) },
             popMillis: entry.popTimeMillis, isOrdered: entry.reviveQueueId == ReceiptHandle.orderedReviveQueueId)

@@ -35,6 +35,18 @@ extension PoppedMessage {
         return (message, kind, Int(size))
     }
 
+    /// Reads records that stand back to back; `nil` when the bytes are something else.
+    package static func readAll(_ bytes: UnsafeRawBufferPointer) -> [PoppedMessage]? {
+        var messages: [PoppedMessage] = []
+        var index = 0
+        while index < bytes.count {
+            guard let record = read(bytes, from: index) else { return nil }
+            messages.append(record.message)
+            index += record.byteCount
+        }
+        return messages
+    }
+
     private static func topicKind(_ topic: UnsafeRawBufferPointer) -> PopTopicKind {
         guard topic.starts(with: NameRules.retryPrefix.utf8) else { return .normal }
         return topic.contains(UInt8(ascii: "+")) ? .retryV2 : .retryV1

@@ -67,6 +67,25 @@ package struct BatchAckBody: JSONBody, Hashable {
     }
 }
 
+/// Response header of BATCH_ACK_MESSAGE (200151). Apache's brokers send none, and say success whatever the handles are.
+package struct BatchAckResponseHeader: RemotingHeader, Hashable {
+    /// How many handles were of no delivery in progress.
+    package var refusedCount: Int32
+
+    /// A header to send.
+    package init(refusedCount: Int32) { self.refusedCount = refusedCount }
+
+    /// Reads the header of a frame.
+    package init(fields: HeaderFields) throws(RemotingCodecError) {
+        refusedCount = try fields.optionalInt32("refused") ?? 0
+    }
+
+    /// Writes the fields.
+    package func write(to writer: inout HeaderFieldWriter) {
+        if refusedCount > 0 { writer.write("refused", refusedCount) }
+    }
+}
+
 extension BatchAckBody.Entry {
     fileprivate init(json: JSONValue) throws(ModelError) {
         let fields = try JSONFields(json, of: "batch ack")

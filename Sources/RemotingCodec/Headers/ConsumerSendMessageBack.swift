@@ -14,11 +14,13 @@ package struct ConsumerSendMessageBackRequestHeader: RemotingHeader, Hashable {
     package var unitMode: Bool?
     /// The most delivery attempts.
     package var maxReconsumeTimes: Int32?
+    /// Handle of the delivery that ends with this, from our proxies only: Apache's brokers pass over it.
+    package var extraInfo: String?
 
     /// A header to send.
     package init(
         offset: Int64, group: String, delayLevel: Int32, originMessageId: String? = nil, originTopic: String? = nil,
-        unitMode: Bool? = nil, maxReconsumeTimes: Int32? = nil
+        unitMode: Bool? = nil, maxReconsumeTimes: Int32? = nil, extraInfo: String? = nil
     ) {
         self.offset = offset
         self.group = group
@@ -27,6 +29,7 @@ package struct ConsumerSendMessageBackRequestHeader: RemotingHeader, Hashable {
         self.originTopic = originTopic
         self.unitMode = unitMode
         self.maxReconsumeTimes = maxReconsumeTimes
+        self.extraInfo = extraInfo
     }
 
     /// Reads the header of a frame.
@@ -38,6 +41,7 @@ package struct ConsumerSendMessageBackRequestHeader: RemotingHeader, Hashable {
         originTopic = fields.optionalString("originTopic")
         unitMode = fields.optionalBool("unitMode")
         maxReconsumeTimes = try fields.optionalInt32("maxReconsumeTimes")
+        extraInfo = fields.optionalString("extraInfo")
     }
 
     /// Writes the fields.
@@ -49,5 +53,25 @@ package struct ConsumerSendMessageBackRequestHeader: RemotingHeader, Hashable {
         writer.write("originTopic", originTopic)
         writer.write("unitMode", unitMode)
         writer.write("maxReconsumeTimes", maxReconsumeTimes)
+        writer.write("extraInfo", extraInfo)
+    }
+}
+
+/// Response header of CONSUMER_SEND_MSG_BACK (36), which Apache's brokers leave out.
+package struct ConsumerSendMessageBackResponseHeader: RemotingHeader, Hashable {
+    /// Whether the delivery that the request names is done, so that nobody need ack it.
+    package var isDone: Bool
+
+    /// A header to send.
+    package init(isDone: Bool) { self.isDone = isDone }
+
+    /// Reads the header of a frame.
+    package init(fields: HeaderFields) throws(RemotingCodecError) {
+        isDone = fields.optionalBool("done") ?? false
+    }
+
+    /// Writes the fields.
+    package func write(to writer: inout HeaderFieldWriter) {
+        writer.write("done", isDone)
     }
 }

@@ -82,7 +82,7 @@ class Cluster(Deployment):
                 broker = Broker(folder, self.namesrv, f"broker-{'abcdefgh'[index]}", **options)
                 self.brokers.append(broker)
                 self.programs.append(broker.start())
-            self.broker_address = self.broker.address
+            self.broker_address = self.broker.address if self.brokers else ""
             for _ in range(proxies):
                 proxy = Proxy(folder, self.namesrv, **(proxy_options or {}))
                 self.proxies.append(proxy)
