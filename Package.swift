@@ -132,7 +132,7 @@ let package = Package(
             "mqproxy",
             [
                 "ProxyServer", "ClusterBackend", "LocalBackend", "BrokerServer", "NameServer", "GRPCServer",
-                "RemotingTransport",
+                "RemotingTransport", "RemotingCodec",
                 "StorageEngine", "ServerSupport", "MessageModel", nioCore, nioPosix, nioSSL, logging, argumentParser,
             ]),
         program(

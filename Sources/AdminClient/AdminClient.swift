@@ -49,15 +49,19 @@ package struct AdminClient: Sendable {
         }
     }
 
+    /// How long an answer may take that a broker gets from a client first.
+    private static let relayedMillisMax: Int64 = 15_000
+
     /// Asks a server and demands success.
     func call(
         _ address: HostPort, _ code: RequestCode, _ header: some RemotingHeader = EmptyHeader(),
-        body: ByteBuffer? = nil
+        body: ByteBuffer? = nil, isRelayed: Bool = false
     ) async throws(AdminError) -> RemotingCommand {
         let answer: RemotingCommand
         do throws(RemotingError) {
             answer = try await client.callAsync(
-                address, code: code, header: header, body: body, timeoutMillis: timeoutMillis)
+                address, code: code, header: header, body: body,
+                timeoutMillis: isRelayed ? Self.relayedMillisMax : timeoutMillis)
         } catch {
             throw AdminError(.unreachable, error.message)
         }
@@ -66,12 +70,13 @@ package struct AdminClient: Sendable {
 
     /// Asks a broker, given as it registered.
     func callBroker(
-        _ address: String, _ code: RequestCode, _ header: some RemotingHeader = EmptyHeader(), body: ByteBuffer? = nil
+        _ address: String, _ code: RequestCode, _ header: some RemotingHeader = EmptyHeader(), body: ByteBuffer? = nil,
+        isRelayed: Bool = false
     ) async throws(AdminError) -> RemotingCommand {
         guard let parsed = HostPort(parsing: address) else {
             throw AdminError(.invalidArgument, "\(address) is not a broker address, host:port expected")
         }
-        return try await call(parsed, code, header, body: body)
+        return try await call(parsed, code, header, body: body, isRelayed: isRelayed)
     }
 
     static func successful(_ answer: RemotingCommand, from source: String) throws(AdminError) -> RemotingCommand {

@@ -25,12 +25,12 @@ extension AdminClient {
             host: record.storeHost.address, port: record.storeHost.port, logOffset: record.logOffset)
         let broker = record.storeHost.description
         let ask = GetConsumerRunningInfoRequestHeader(consumerGroup: group, clientId: clientID, jstackEnable: false)
-        let info = try Self.json(try await callBroker(broker, .getConsumerRunningInfo, ask))
+        let info = try Self.json(try await callBroker(broker, .getConsumerRunningInfo, ask, isRelayed: true))
         guard info["properties"]?["PROP_CONSUME_TYPE"]?.text == ConsumeType.passively.rawValue else { return nil }
         let header = ConsumeMessageDirectlyRequestHeader(
             consumerGroup: group, clientId: clientID, msgId: storedID.text,
             topic: topic ?? record.topic)
-        let answer = try Self.json(try await callBroker(broker, .consumeMessageDirectly, header))
+        let answer = try Self.json(try await callBroker(broker, .consumeMessageDirectly, header, isRelayed: true))
         do throws(ModelError) {
             let fields = try JSONFields(answer, of: "direct consumption")
             return DirectConsumption(

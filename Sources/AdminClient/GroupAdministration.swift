@@ -68,7 +68,7 @@ extension AdminClient {
 
     /// What each client of a consumer group says of itself; nil for one that does not answer.
     package func consumerStatus(
-        group: String, clientID: String? = nil
+        group: String, clientID: String? = nil, isTraceWanted: Bool = false
     ) async throws(AdminError) -> [BrokerAnswer<JSONValue?>] {
         guard let connections = try await connections(ofGroup: group) else {
             throw AdminError(.notFound, "the consumer group[\(group)] not online")
@@ -79,8 +79,9 @@ extension AdminClient {
             var info: JSONValue?
             for address in addresses where info == nil {
                 let header = GetConsumerRunningInfoRequestHeader(
-                    consumerGroup: group, clientId: client, jstackEnable: false)
-                guard let answer = try? await callBroker(address, .getConsumerRunningInfo, header) else { continue }
+                    consumerGroup: group, clientId: client, jstackEnable: isTraceWanted)
+                let answer = try? await callBroker(address, .getConsumerRunningInfo, header, isRelayed: true)
+                guard let answer else { continue }
                 info = try? JSONValue(parsing: answer.body.readableBytesView)
             }
             answers.append(BrokerAnswer(broker: client, value: info))

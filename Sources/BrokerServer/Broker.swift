@@ -32,6 +32,8 @@ package final class Broker: Sendable {
     package let transactions: TransactionService
     /// Producers in this process, to be asked about transactions besides those that are connected.
     package let localProducers = LocalProducers()
+    /// Consumers that are connected to proxies, in this process and others.
+    package let proxiedConsumers = ProxiedConsumers()
     /// Consumers that keep their own position.
     package let pulls: PullService
     /// Whether groups pull or pop.
@@ -223,6 +225,7 @@ package final class Broker: Sendable {
     package func expireClients() {
         clients.expire()
         let now = nowMillis()
+        proxiedConsumers.expire(nowMillis: now)
         queueLocks.withLockedValue { $0.expire(nowMillis: now) }
     }
 

@@ -12,7 +12,8 @@ extension ClusterBackend {
         var body = BatchAckBody(brokerName: broker.name, entries: [])
         for request in requests { Self.add(request, to: &body) }
         client.call(
-            address, code: .batchAckMessage, header: EmptyHeader(), body: body.encode(), timeoutMillis: timeoutMillis
+            address, code: .batchAckMessage, header: BatchAckRequestHeader(wantsRefusedCount: true),
+            body: body.encode(), timeoutMillis: timeoutMillis
         ) { result in
             if let error = BackendErrors.receiptError(result) { return completion(error) }
             let answer = try? BatchAckResponseHeader(fields: result.get().fields)

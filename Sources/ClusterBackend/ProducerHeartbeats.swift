@@ -27,7 +27,7 @@ package final class ProducerHeartbeats: @unchecked Sendable {
     /// Groups that each broker was told of, and the name of the broker.
     private var announced: [HostPort: (name: String, groups: Set<String>)] = [:]
 
-    /// Heartbeats over a client that is used for nothing that needs `onServerRequest`.
+    /// Heartbeats over a client; what brokers ask over it comes to ``check(_:from:)``.
     package init(client: RemotingClient, context: ProxyContext, logger: Logger) {
         self.client = client
         self.context = context
@@ -38,7 +38,6 @@ package final class ProducerHeartbeats: @unchecked Sendable {
     package func start() {
         context.producers.setOnChange { [weak self] in self?.planRound() }
         client.eventLoop.execute { [self] in
-            client.onServerRequest = { [weak self] request, peer in self?.handle(request, from: peer) }
             rounds = client.eventLoop.scheduleRepeatedTask(
                 initialDelay: .seconds(Self.periodSeconds), delay: .seconds(Self.periodSeconds)
             ) { [weak self] _ in self?.beat() }
@@ -107,27 +106,17 @@ package final class ProducerHeartbeats: @unchecked Sendable {
 
     // MARK: Questions
 
-    private func handle(_ request: RemotingCommand, from peer: RemotingPeer) {
-        guard request.requestCode == .checkTransactionState else {
-            return peer.respond(
-                to: request.ticket, code: .requestCodeNotSupported, remark: "the proxy does not serve this",
-                header: EmptyHeader())
-        }
-        do throws(RemotingCodecError) {
-            let header = try CheckTransactionStateRequestHeader(fields: request.fields)
-            let record = try MessageRecord(request.body)
-            guard let name = header.brokerName ?? announced[peer.address]?.name, let group = record.property("PGROUP")
-            else { return }
-            let orphan = OrphanedTransaction(
-                topic: group, record: request.body, brokerName: name, queueOffset: header.tranStateTableOffset,
-                logOffset: header.commitLogOffset)
-            if !context.producers.ask(orphan) {
-                logger.debug("no producer to ask about a transaction", metadata: ["topic": "\(group)"])
-            }
-        } catch {
-            logger.warning(
-                "a broker's question about a transaction cannot be read",
-                metadata: ["broker": "\(peer.address)", "reason": "\(error.message)"])
+    /// CHECK_TRANSACTION_STATE (39), which has no answer but the producer's end of the transaction.
+    func check(_ request: RemotingCommand, from peer: RemotingPeer) throws(RemotingCodecError) {
+        let header = try CheckTransactionStateRequestHeader(fields: request.fields)
+        let record = try MessageRecord(request.body)
+        guard let name = header.brokerName ?? announced[peer.address]?.name, let group = record.property("PGROUP")
+        else { return }
+        let orphan = OrphanedTransaction(
+            topic: group, record: request.body, brokerName: name, queueOffset: header.tranStateTableOffset,
+            logOffset: header.commitLogOffset)
+        if !context.producers.ask(orphan) {
+            logger.debug("no producer to ask about a transaction", metadata: ["topic": "\(group)"])
         }
     }
 }

@@ -17,6 +17,8 @@ package final class ProxyContext: Sendable {
     let presence = ClientPresence()
     /// Producers that brokers can ask about transactions.
     package let producers = ProducerStreams()
+    /// Consumers that operators can ask something.
+    package let consumers = ConsumerStreams()
 
     /// A context over a source of metadata.
     package init(
@@ -45,6 +47,14 @@ package final class ProxyContext: Sendable {
         guard case .found(let snapshot) = topics.lookup(topic, on: eventLoop, whenKnown: whenKnown),
             snapshot.takesAnyKind || snapshot.messageType.accepts(.transaction)
         else { return [] }
+        return snapshot.brokers
+    }
+
+    /// The brokers of a topic. Empty while its route is not known; then `whenKnown` is called on the loop once it is.
+    package func brokers(
+        of topic: String, on eventLoop: any EventLoop, whenKnown: @escaping @Sendable () -> Void
+    ) -> [BrokerTarget] {
+        guard case .found(let snapshot) = topics.lookup(topic, on: eventLoop, whenKnown: whenKnown) else { return [] }
         return snapshot.brokers
     }
 
@@ -110,6 +120,7 @@ package final class ProxyService: GRPCService {
     private var attempt = 0
     let deliveries: OpenDeliveries
     var brokerHealth = BrokerHealth()
+    var questions = PendingQuestions()
 
     var configuration: ProxyConfiguration { context.configuration }
 

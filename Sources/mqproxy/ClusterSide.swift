@@ -14,7 +14,7 @@ final class ClusterSide: BrokerSide {
     private let logger: Logger
     private let clients = NIOLockedValueBox<[RemotingClient]>([])
     private let metadataClient: RemotingClient
-    private let heartbeats = NIOLockedValueBox<ProducerHeartbeats?>(nil)
+    private let questions = NIOLockedValueBox<BrokerQuestions?>(nil)
 
     init(configuration: ProxyConfiguration, group: any EventLoopGroup, logger: Logger) {
         self.configuration = configuration
@@ -35,9 +35,12 @@ final class ClusterSide: BrokerSide {
         return ClusterBackend(client: client, timeoutMillis: configuration.brokerTimeoutMillis)
     }
 
-    func serveTransactions(_ context: ProxyContext) {
-        let started = ProducerHeartbeats(client: metadataClient, context: context, logger: logger)
-        heartbeats.withLockedValue { $0 = started }
+    func serveQuestions(_ context: ProxyContext) {
+        let started = BrokerQuestions(
+            client: metadataClient,
+            producers: ProducerHeartbeats(client: metadataClient, context: context, logger: logger),
+            consumers: ConsumerAnnouncements(client: metadataClient, context: context, logger: logger), logger: logger)
+        questions.withLockedValue { $0 = started }
         started.start()
     }
 
@@ -47,7 +50,7 @@ final class ClusterSide: BrokerSide {
     }
 
     func shutdown() async {
-        heartbeats.withLockedValue { $0 }?.stop()
+        questions.withLockedValue { $0 }?.stop()
         for client in clients.withLockedValue({ $0 }) { client.shutdown() }
     }
 }

@@ -78,8 +78,9 @@ final class LocalSide: BrokerSide {
         LocalBackend(broker: node.broker, eventLoop: eventLoop)
     }
 
-    func serveTransactions(_ context: ProxyContext) {
+    func serveQuestions(_ context: ProxyContext) {
         LocalBackend.passChecks(of: node.broker, to: context.producers)
+        node.broker.proxiedConsumers.pass(to: context.consumers)
     }
 
     func describe() -> [String] {

@@ -27,7 +27,7 @@ final class ProxyFront: Sendable {
         let context = ProxyContext(
             configuration: configuration, metadata: brokers.metadata, limits: brokers.limits, logger: logger)
         self.context = context
-        brokers.serveTransactions(context)
+        brokers.serveQuestions(context)
         let tls = NIOLockedValueBox(try Self.loadContext(configuration))
         tlsContext = tls
         var settings = GRPCServerConfiguration()

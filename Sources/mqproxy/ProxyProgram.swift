@@ -91,8 +91,9 @@ protocol BrokerSide: Sendable {
     var limits: MetadataLimits { get }
     /// The backend of one loop; called on that loop.
     func makeBackend(on eventLoop: any EventLoop) -> any Backend
-    /// Has brokers ask the producers of this proxy about their transactions, from now on.
-    func serveTransactions(_ context: ProxyContext)
+    /// Has brokers ask the clients of this proxy, from now on: producers about their transactions, consumers what operators want
+    /// to know.
+    func serveQuestions(_ context: ProxyContext)
     /// Lines for the operator.
     func describe() -> [String]
     /// Stops what was started; called after the proxy's own port is drained.

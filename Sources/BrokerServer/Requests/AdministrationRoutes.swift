@@ -37,6 +37,7 @@ extension RequestRouter {
         case .queryTopicsByConsumer: try queryTopicsByConsumer(request, from: connection)
         case .querySubscriptionByConsumer: try querySubscriptionByConsumer(request, from: connection)
         case .updateAndGetGroupForbidden: try updateGroupForbidden(request, from: connection)
+        case .announceProxiedConsumers: try announceProxiedConsumers(request, from: connection)
         case .getAllConsumerOffset: try getAllConsumerOffset(request, from: connection)
         case .updateAndCreateSubscriptiongroupList: try updateAndCreateGroupList(request, from: connection)
         default: return false

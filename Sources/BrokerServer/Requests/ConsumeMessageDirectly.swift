@@ -23,6 +23,7 @@ extension RequestRouter {
             }
             try relay(
                 request, group: toClient.consumerGroup, clientID: toClient.clientId, header: toClient, body: record,
+                question: (try? MessageRecord(record)).map { .consume(topic: $0.topic, record: record) },
                 from: connection)
         }
     }

@@ -8,6 +8,6 @@ extension RequestRouter {
         let header = try request.header(GetConsumerRunningInfoRequestHeader.self)
         try relay(
             request, group: header.consumerGroup, clientID: header.clientId, header: header, body: nil,
-            from: connection)
+            question: .runningInfo(isTraceWanted: header.jstackEnable ?? false), from: connection)
     }
 }

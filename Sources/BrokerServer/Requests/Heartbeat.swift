@@ -39,7 +39,8 @@ extension RequestRouter {
     /// More groups in one process are a mistake or an attack.
     private static var groupsPerBeatMax: Int { 4_096 }
 
-    private func ensureRetryTopic(_ group: SubscriptionGroupConfig, isUnitMode: Bool) {
+    /// Groups have a topic for messages that are to come again; Apache's tools find the group's brokers by it.
+    func ensureRetryTopic(_ group: SubscriptionGroupConfig, isUnitMode: Bool) {
         let name = NameRules.retryTopic(group.name)
         guard group.retryQueueCount > 0, broker.topics.topic(name) == nil else { return }
         let topic = TopicConfig(

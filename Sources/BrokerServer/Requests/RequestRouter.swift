@@ -56,6 +56,7 @@ package final class RequestRouter: RemotingService {
     package func connectionClosed(_ connection: RemotingServerConnection) {
         hosts.withLockedValue { $0[connection.id] = nil }
         broker.clients.closed(connectionID: connection.id)
+        broker.proxiedConsumers.closed(connectionID: connection.id)
     }
 
     /// Answers one request, now or later.

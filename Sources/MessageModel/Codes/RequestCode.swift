@@ -332,4 +332,6 @@ package struct RequestCode: RawRepresentable, Hashable, Sendable {
     package static let popRollback = RequestCode(rawValue: 200056)
     /// BATCH_ACK_MESSAGE
     package static let batchAckMessage = RequestCode(rawValue: 200151)
+    /// Ours, not Apache's: a proxy tells a broker which consumers are connected to it.
+    package static let announceProxiedConsumers = RequestCode(rawValue: 900101)
 }

@@ -21,14 +21,19 @@ package struct TelemetryCommandView {
     package let command: Command
     /// Code of the frame's status; `nil` when there is none.
     package let statusCode: ProtoCode?
+    /// Text of the frame's status.
+    package let statusMessage: ProtoText
 
     /// Decodes the frame into the arena.
     package init(_ bytes: UnsafeRawBufferPointer, in arena: DecodeArena) throws(ProtoError) {
         let pointer = try arena.decode(bytes, with: apache__rocketmq__v2__telemetry_command__unpack)
         if let status = pointer.pointee.status {
             statusCode = ProtoCode(rawValue: Int32(bitPattern: status.pointee.code.rawValue))
+            try status.pointee.message.check("status.message")
+            statusMessage = status.pointee.message.text
         } else {
             statusCode = nil
+            statusMessage = .empty
         }
         switch pointer.pointee.command_case {
         case APACHE__ROCKETMQ__V2__TELEMETRY_COMMAND__COMMAND_SETTINGS:

@@ -96,6 +96,20 @@ extension ResponseEncoder {
         }
     }
 
+    /// TelemetryCommand {status OK, verify_message_command = 7}: consume this message now.
+    package static func verifyMessage(
+        _ message: OutgoingMessage, _ properties: some OutgoingProperties, nonce: String, into buffer: inout ByteBuffer
+    ) {
+        let capacity = capacity(message, properties) + nonce.utf8.count + messageOverheadBytes
+        buffer.writeProto(capacity: capacity) { writer in
+            writer.status(1, .ok)
+            writer.message(7, sizeHint: message.body.count + 512) { command in
+                command.text(1, nonce)
+                writeMessage(&command, 2, message, properties)
+            }
+        }
+    }
+
     private static func capacity(_ message: OutgoingMessage, _ properties: some OutgoingProperties) -> Int {
         let system =
             messageOverheadBytes + message.topic.count + message.messageID.count + message.bornHost.count

@@ -72,6 +72,14 @@ extension ResponseEncoder {
         }
     }
 
+    /// TelemetryCommand {status OK, print_thread_stack_trace_command = 6}.
+    package static func printThreadStackTrace(nonce: String, into buffer: inout ByteBuffer) {
+        buffer.writeProto(capacity: nonce.utf8.count + 64) { writer in
+            writer.status(1, .ok)
+            writer.message(6) { $0.text(1, nonce) }
+        }
+    }
+
     private static func writeBackoff(_ writer: inout ProtoWriter, _ answer: SettingsAnswer) {
         writer.message(3) { policy in
             policy.integer(1, Int64(answer.attemptCountMax))

@@ -6,11 +6,26 @@ import ProtoMessages
 extension ProxyService {
     func telemetry(_ message: UnsafeRawBufferPointer, _ call: GRPCCall) throws {
         let frame = try TelemetryCommandView(message, in: arena)
-        guard case .settings(let settings) = frame.command else { return }
+        switch frame.command {
+        case .settings(let settings): try takeSettings(settings, message, call)
+        case .threadStackTrace(let nonce, let trace): answered(frame, nonce: nonce, trace: trace, call)
+        case .verifyMessageResult(let nonce): answered(frame, nonce: nonce, trace: nil, call)
+        case .other: return
+        }
+    }
+
+    private func takeSettings(
+        _ settings: SettingsView, _ message: UnsafeRawBufferPointer, _ call: GRPCCall
+    ) throws {
         do throws(ProxyError) {
             guard let answer = try answer(to: settings, message, call) else { return }
             call.send { ResponseEncoder.settings(settings, answer, into: &$0) }
-            if case .publishing(let topics) = settings.role { producerAppeared(topics, call) }
+            switch settings.role {
+            case .publishing(let topics): producerAppeared(topics, call)
+            case .subscription(let group, let entries):
+                consumerAppeared(settings, group: group, entries, isOrdered: answer.isFIFO, call)
+            case .none: break
+            }
             if telemetryStarted(call), Self.mayMissFirstAnswer(call) { repeatAnswer(settings, answer, call) }
         } catch {
             // Clients learn what is wrong with their settings from the stream's own status.

@@ -197,6 +197,7 @@ extension ProxyService {
 
     func telemetryEnded(_ call: GRPCCall) {
         context.producers.remove(ObjectIdentifier(call))
+        questionsEnded(call)
         guard let stream = deliveries.streams.removeValue(forKey: ObjectIdentifier(call)) else { return }
         var id = stream.clientID
         id.withUTF8 { bytes in

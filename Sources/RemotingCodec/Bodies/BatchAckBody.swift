@@ -67,6 +67,25 @@ package struct BatchAckBody: JSONBody, Hashable {
     }
 }
 
+/// Request header of BATCH_ACK_MESSAGE (200151) of our proxies; Apache's send none.
+package struct BatchAckRequestHeader: RemotingHeader, Hashable {
+    /// Whether the answer shall say how many handles were of no delivery.
+    package var wantsRefusedCount: Bool
+
+    /// A header to send.
+    package init(wantsRefusedCount: Bool) { self.wantsRefusedCount = wantsRefusedCount }
+
+    /// Reads the header of a frame.
+    package init(fields: HeaderFields) throws(RemotingCodecError) {
+        wantsRefusedCount = fields.optionalBool("tellRefused") ?? false
+    }
+
+    /// Writes the fields.
+    package func write(to writer: inout HeaderFieldWriter) {
+        if wantsRefusedCount { writer.write("tellRefused", true) }
+    }
+}
+
 /// Response header of BATCH_ACK_MESSAGE (200151). Apache's brokers send none, and say success whatever the handles are.
 package struct BatchAckResponseHeader: RemotingHeader, Hashable {
     /// How many handles were of no delivery in progress.

@@ -69,10 +69,14 @@ extension Command {
 
     static let consumerStatus = Command(
         name: "consumerStatus", summary: "Query consumer's internal data structure.",
-        options: [group, CommandOption("i", "clientId", "The consumer's client id")],
+        options: [
+            group, CommandOption("i", "clientId", "The consumer's client id"),
+            CommandOption("s", "jstack", "Run jstack command in the consumer progress", takesValue: false),
+        ],
         run: { options, admin in
             let answers = try await admin.consumerStatus(
-                group: try options.required("consumerGroup"), clientID: options.string("clientId"))
+                group: try options.required("consumerGroup"), clientID: options.string("clientId"),
+                isTraceWanted: options.isGiven("jstack"))
             var lines: [String] = []
             var json = JSONObject()
             for answer in answers {

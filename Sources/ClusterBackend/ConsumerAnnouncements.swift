@@ -1,0 +1,190 @@
+import Logging
+import MessageModel
+import NIOCore
+import ProxyServer
+import RemotingCodec
+import RemotingTransport
+
+/// Tells brokers which consumers are connected to this proxy, so that what operators ask of one of them reaches it, and
+/// answers such questions.
+///
+/// Every 20 seconds each broker of a consumer's topics is told of all of them, and shortly after a change of what changed.
+/// Apache's brokers do not know the request; they are left alone for a while then.
+/// All mutable state is touched on the client's event loop only.
+package final class ConsumerAnnouncements: @unchecked Sendable {
+    private static let periodSeconds: Int64 = 20
+    /// Changes that come together make one round.
+    private static let settleMillis: Int64 = 100
+    private static let timeoutMillis: Int64 = 3_000
+    private static let consumersPerRequest = 500
+    /// How long a broker that does not know the request is not asked again.
+    private static let unsupportedSeconds: Int64 = 300
+
+    private let client: RemotingClient
+    private let context: ProxyContext
+    private let logger: Logger
+    private var rounds: RepeatedTask?
+    private var isRoundPlanned = false
+    /// What each broker was told.
+    private var announced: [HostPort: [StreamedConsumer.Key: StreamedConsumer]] = [:]
+    private var unsupportedUntil: [HostPort: NIODeadline] = [:]
+
+    /// Announcements over a client of the proxy.
+    package init(client: RemotingClient, context: ProxyContext, logger: Logger) {
+        self.client = client
+        self.context = context
+        self.logger = logger
+    }
+
+    /// Begins; any thread.
+    package func start() {
+        context.consumers.setOnChange { [weak self] in self?.planRound() }
+        client.eventLoop.execute { [self] in
+            rounds = client.eventLoop.scheduleRepeatedTask(
+                initialDelay: .seconds(Self.periodSeconds), delay: .seconds(Self.periodSeconds)
+            ) { [weak self] _ in self?.announce(isComplete: true) }
+        }
+    }
+
+    /// Ends; any thread.
+    package func stop() {
+        client.eventLoop.execute { [self] in
+            rounds?.cancel()
+            rounds = nil
+        }
+    }
+
+    private func planRound() {
+        client.eventLoop.execute { [self] in
+            guard !isRoundPlanned else { return }
+            isRoundPlanned = true
+            client.eventLoop.scheduleTask(in: .milliseconds(Self.settleMillis)) { [self] in
+                isRoundPlanned = false
+                announce(isComplete: false)
+            }
+        }
+    }
+
+    // MARK: Rounds
+
+    private func announce(isComplete: Bool) {
+        var round: [HostPort: [StreamedConsumer.Key: StreamedConsumer]] = [:]
+        for consumer in context.consumers.all {
+            for topic in consumer.subscriptions.map(\.topic) {
+                let brokers = context.brokers(of: topic, on: client.eventLoop) { [weak self] in self?.planRound() }
+                for address in brokers.compactMap(\.masterAddress) {
+                    round[address, default: [:]][consumer.key] = consumer
+                }
+            }
+        }
+        for address in Set(round.keys).union(announced.keys) {
+            if let until = unsupportedUntil[address] {
+                guard until <= .now() else { continue }
+                unsupportedUntil[address] = nil
+            }
+            tell(address, round[address] ?? [:], isComplete: isComplete)
+        }
+    }
+
+    private func tell(
+        _ address: HostPort, _ consumers: [StreamedConsumer.Key: StreamedConsumer], isComplete: Bool
+    ) {
+        let before = announced[address] ?? [:]
+        announced[address] = consumers.isEmpty ? nil : consumers
+        let present = consumers.values.filter { isComplete || before[$0.key] != $0 }.map(\.announcement)
+        let left = before.keys.filter { consumers[$0] == nil }
+            .map { ProxiedConsumersBody.Member(group: $0.group, clientID: $0.clientID) }
+        var pieces: [ProxiedConsumersBody] = []
+        for start in stride(from: 0, to: present.count, by: Self.consumersPerRequest) {
+            let end = min(start + Self.consumersPerRequest, present.count)
+            pieces.append(ProxiedConsumersBody(present: Array(present[start..<end])))
+        }
+        for start in stride(from: 0, to: left.count, by: Self.consumersPerRequest) {
+            let end = min(start + Self.consumersPerRequest, left.count)
+            pieces.append(ProxiedConsumersBody(present: [], left: Array(left[start..<end])))
+        }
+        for piece in pieces { send(piece, to: address) }
+    }
+
+    private func send(_ body: ProxiedConsumersBody, to address: HostPort) {
+        client.call(
+            address, code: .announceProxiedConsumers, header: EmptyHeader(), body: body.encode(),
+            timeoutMillis: Self.timeoutMillis
+        ) { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let answer) where answer.code == ResponseCode.success.rawValue: return
+            case .success(let answer) where answer.code == ResponseCode.requestCodeNotSupported.rawValue:
+                unsupportedUntil[address] = .now() + .seconds(Self.unsupportedSeconds)
+            case .success(let answer):
+                logger.debug(
+                    "a broker refused consumers",
+                    metadata: ["broker": "\(address)", "reason": "\(answer.remark ?? "\(answer.code)")"])
+            case .failure(let error):
+                logger.debug(
+                    "a broker was not told of consumers",
+                    metadata: ["broker": "\(address)", "reason": "\(error.message)"])
+            }
+            // Whatever was lost is told again in the next round.
+            announced[address] = nil
+        }
+    }
+
+    // MARK: Questions
+
+    /// GET_CONSUMER_RUNNING_INFO (307), sent on by a broker.
+    func runningInfo(_ request: RemotingCommand, from peer: RemotingPeer) throws(RemotingCodecError) {
+        let header = try GetConsumerRunningInfoRequestHeader(fields: request.fields)
+        let key = StreamedConsumer.Key(group: header.consumerGroup, clientID: header.clientId)
+        guard let consumer = context.consumers.consumer(key) else { return notOnline(key, request, peer) }
+        guard header.jstackEnable ?? false else { return respond(request, peer, consumer.runningInfo(stackTrace: nil)) }
+        ask(key, .stackTrace, request, peer) { answer in
+            guard case .stackTrace(let text) = answer else { return nil }
+            return consumer.runningInfo(stackTrace: text)
+        }
+    }
+
+    /// CONSUME_MESSAGE_DIRECTLY (309), sent on by a broker with the message.
+    func consumeDirectly(_ request: RemotingCommand, from peer: RemotingPeer) throws(RemotingCodecError) {
+        let header = try ConsumeMessageDirectlyRequestHeader(fields: request.fields)
+        let record = try MessageRecord(request.body)
+        let key = StreamedConsumer.Key(group: header.consumerGroup, clientID: header.clientId ?? "")
+        guard let consumer = context.consumers.consumer(key) else { return notOnline(key, request, peer) }
+        ask(key, .consume(topic: record.topic, record: request.body), request, peer) { answer in
+            guard case .consumed(let status, let spentMillis) = answer else { return nil }
+            return ConsumeDirectlyResult(
+                status, spentMillis: spentMillis, isOrdered: consumer.isOrdered)
+        }
+    }
+
+    private func ask(
+        _ key: StreamedConsumer.Key, _ question: ConsumerQuestion, _ request: RemotingCommand, _ peer: RemotingPeer,
+        body: @escaping @Sendable (ConsumerAnswer) -> (any JSONBody)?
+    ) {
+        let isAsked = context.consumers.ask(key, question) { [self] result in
+            client.eventLoop.execute { [self] in
+                switch result {
+                case .success(let answer):
+                    if let body = body(answer) { return respond(request, peer, body) }
+                    refuse(request, peer, .systemError, "the client answered something else")
+                case .failure(let error) where error.code == .proxyTimeout:
+                    refuse(request, peer, .consumeMsgTimeout, error.message)
+                case .failure(let error): refuse(request, peer, .systemError, error.message)
+                }
+            }
+        }
+        if !isAsked { notOnline(key, request, peer) }
+    }
+
+    private func respond(_ request: RemotingCommand, _ peer: RemotingPeer, _ body: any JSONBody) {
+        peer.respond(to: request.ticket, code: .success, header: EmptyHeader(), body: body.encode())
+    }
+
+    private func refuse(_ request: RemotingCommand, _ peer: RemotingPeer, _ code: ResponseCode, _ remark: String) {
+        peer.respond(to: request.ticket, code: code, remark: remark, header: EmptyHeader())
+    }
+
+    private func notOnline(_ key: StreamedConsumer.Key, _ request: RemotingCommand, _ peer: RemotingPeer) {
+        refuse(request, peer, .systemError, "The Consumer <\(key.group)> <\(key.clientID)> not online")
+    }
+}
