@@ -24,6 +24,10 @@ package enum StatusMapping {
     package static func status(for response: ResponseCode, remark: String?) -> ProtoStatus {
         let code = code(for: response)
         if code == .ok { return .ok }
+        if code == .notImplemented {
+            return ProtoStatus(
+                code, "the broker does not support this, it may be too old\(remark.map { ": \($0)" } ?? "")")
+        }
         return ProtoStatus(code, remark ?? "the broker answered with code \(response.rawValue)")
     }
 }

@@ -13,9 +13,10 @@ package struct BatchAckMessageHandler: Sendable {
     package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
         do throws(ServiceError) {
             let refusedCount = try ack(request)
+            let isWanted = (try? request.header(BatchAckRequestHeader.self))?.wantsRefusedCount ?? false
             connection.respond(
-                to: request, code: .success, header: BatchAckResponseHeader(refusedCount: Int32(clamping: refusedCount))
-            )
+                to: request, code: .success,
+                header: BatchAckResponseHeader(refusedCount: isWanted ? Int32(clamping: refusedCount) : 0))
         } catch {
             connection.respond(to: request, error: error)
         }

@@ -57,8 +57,9 @@ package struct EndTransactionRequest: Sendable {
         case .illegalOperation: ProxyError(.badRequest, words)
         // No such half message, or one of another group.
         case .systemError: ProxyError(.invalidTransactionID, words)
-        default:
-            ProxyError(StatusMapping.code(for: code), words)
+        case .requestCodeNotSupported:
+            ProxyError(.notImplemented, StatusMapping.status(for: code, remark: remark).message)
+        default: ProxyError(StatusMapping.code(for: code), words)
         }
     }
 }
