@@ -121,7 +121,7 @@ package struct PopRequest {
     /// The topic.
     package let topic: TopicSnapshot
     /// The broker to ask.
-    package let broker: BrokerTarget
+    package var broker: BrokerTarget
     /// Messages at most.
     package let countMax: Int32
     /// How long they stay invisible.

@@ -15,7 +15,7 @@ private final class EmbeddedServer {
     let loop: GRPCLoop
     private let now = NIOLockedValueBox<Int64>(1_000)
 
-    init(_ configure: (inout GRPCServerConfiguration) -> Void = { _ in }) throws {
+    init(id: UInt64 = 1, _ configure: (inout GRPCServerConfiguration) -> Void = { _ in }) throws {
         var configuration = GRPCServerConfiguration()
         configuration.messageBytesMax = 1 << 20
         configure(&configuration)
@@ -23,7 +23,7 @@ private final class EmbeddedServer {
             eventLoop: channel.embeddedEventLoop, configuration: configuration, service: EchoService(log: log),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             clock: { [now] in now.withLockedValue { $0 } })
-        try channel.pipeline.syncOperations.addHandler(GRPCConnection(id: 1, loop: loop))
+        try channel.pipeline.syncOperations.addHandler(GRPCConnection(id: id, loop: loop))
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
     }
 
@@ -164,6 +164,36 @@ private final class EmbeddedServer {
         _ = try server.output()
         server.advance(millis: 20_100)
         #expect(!server.channel.isActive)
+    }
+
+    @Test func agesOfConnectionsLieScatteredWithinATenth() throws {
+        var ends: [Int64] = []
+        for id in 1...40 as ClosedRange<UInt64> {
+            let server = try EmbeddedServer(id: id) {
+                $0.connectionAgeMillisMax = 10_000
+                $0.connectionAgeGraceMillis = 5_000
+            }
+            let client = HTTP2Client()
+            _ = open(client, Self.park)
+            try server.pump(client)
+            var age: Int64 = 0
+            while client.goAwayCount == 0, age < 20_000 {
+                server.advance(millis: 50)
+                age += 50
+                try server.pump(client)
+            }
+            ends.append(age)
+            // The call that is open goes on, and new ones may come until the client knows; the grace ends them.
+            #expect(server.channel.isActive)
+            server.advance(millis: 4_800)
+            try server.pump(client)
+            #expect(server.channel.isActive)
+            server.advance(millis: 400)
+            try server.pump(client)
+            #expect(!server.channel.isActive)
+        }
+        #expect(ends.allSatisfy { (9_000...11_100).contains($0) }, "\(ends)")
+        #expect(Set(ends.map { $0 / 200 }).count >= 8, "all at once is what the scatter is to prevent: \(ends)")
     }
 
     // MARK: Fuzz

@@ -38,4 +38,17 @@ import Testing
         #expect(health.queue(queues, start: 0, notOn: ["a"], nowMillis: 1)?.broker.name == "c")
         #expect(health.queue(queues, start: 0, notOn: ["a", "c"], nowMillis: 1)?.broker.name == "b")
     }
+
+    @Test func receivesSkipFailedBrokersToo() {
+        var health = BrokerHealth()
+        let brokers = ["a", "b", "c"].map { BrokerTarget(name: $0, masterAddress: nil, readAddress: nil) }
+        #expect(health.broker(brokers, start: 4, nowMillis: 0)?.name == "b")
+        health.note(.gone, "b", nowMillis: 0)
+        #expect(health.broker(brokers, start: 1, nowMillis: 999)?.name == "c")
+        #expect(health.broker(brokers, start: 1, nowMillis: 1_000)?.name == "b")
+        #expect(health.broker(brokers, start: 0, butNot: "a", nowMillis: 1)?.name == "c")
+        #expect(health.broker([brokers[1]], start: 0, nowMillis: 1)?.name == "b")
+        #expect(health.broker([brokers[1]], start: 0, butNot: "b", nowMillis: 1) == nil)
+        #expect(health.broker([], start: 0, nowMillis: 1) == nil)
+    }
 }

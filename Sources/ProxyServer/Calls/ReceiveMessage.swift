@@ -9,7 +9,7 @@ extension ProxyService {
         let call: GRPCCall
         let group: String
         let topic: TopicSnapshot
-        let broker: BrokerTarget
+        var broker: BrokerTarget
         let filter: TagFilter?
         let attemptCountMax: Int32
         let isAutoRenew: Bool
@@ -50,8 +50,30 @@ extension ProxyService {
             expression: expression, isOrdered: group.consumeMessageOrderly, attemptID: request.attemptID?.string,
             isAbandoned: { call.isClosed })
         deliveries.receives[ObjectIdentifier(call)] = call
+        if topic.broker(named: request.brokerName) != nil || topic.readBrokers.count < 2 {
+            backend.pop(pop) { [self] result in finish(pending, result) }
+        } else {
+            popAnywhere(pop, pending, loopTopic)
+        }
+    }
+
+    /// Pops for a client that does not mind where; when the broker cannot be reached, at another one.
+    private func popAnywhere(_ pop: PopRequest, _ pending: PendingReceive, _ topic: LoopMetadata.Topic) {
         backend.pop(pop) { [self] result in
-            finish(pending, result)
+            guard case .failure(let error) = result, error.brokerTrouble == .gone, !pending.call.isClosed else {
+                return finish(pending, result)
+            }
+            let now = context.clock.uptimeMillis()
+            brokerHealth.note(error.brokerTrouble, pop.broker.name, nowMillis: now)
+            topic.nextBroker &+= 1
+            let other = brokerHealth.broker(
+                topic.snapshot.readBrokers, start: topic.nextBroker & Int.max, butNot: pop.broker.name, nowMillis: now)
+            // A call that waited at the broker until it died has had its time.
+            guard let other, now - pending.startMillis < Self.failureHoldMillis else { return finish(pending, result) }
+            var (pop, pending) = (pop, pending)
+            pop.broker = other
+            pending.broker = other
+            backend.pop(pop) { [self] result in finish(pending, result) }
         }
     }
 
@@ -120,7 +142,8 @@ extension ProxyService {
         if let named = brokers.first(where: { name == $0.name }) { return named }
         guard !brokers.isEmpty else { return nil }
         topic.nextBroker &+= 1
-        return brokers[(topic.nextBroker & Int.max) % brokers.count]
+        return brokerHealth.broker(
+            brokers, start: topic.nextBroker & Int.max, nowMillis: context.clock.uptimeMillis())
     }
 
     // MARK: Answering
@@ -130,6 +153,7 @@ extension ProxyService {
         deliveries.receives[ObjectIdentifier(call)] = nil
         switch result {
         case .failure(let error):
+            brokerHealth.note(error.brokerTrouble, pending.broker.name, nowMillis: context.clock.uptimeMillis())
             metadata.refreshTopic(pending.topic.name)
             failLater(call, error, startMillis: pending.startMillis)
         case .success(let answer):

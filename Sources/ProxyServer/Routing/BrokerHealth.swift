@@ -25,6 +25,22 @@ struct BrokerHealth {
         return until > nowMillis
     }
 
+    /// The first broker from `start` on that is well and is not `failed`; without such a one the first that is not `failed`.
+    func broker(
+        _ brokers: [BrokerTarget], start: Int, butNot failed: String? = nil, nowMillis: Int64
+    ) -> BrokerTarget? {
+        guard !brokers.isEmpty else { return nil }
+        guard !downUntilMillis.isEmpty || failed != nil else { return brokers[start % brokers.count] }
+        var fallback: BrokerTarget?
+        for step in 0..<brokers.count {
+            let broker = brokers[(start + step) % brokers.count]
+            guard broker.name != failed else { continue }
+            if !isDown(broker.name, nowMillis: nowMillis) { return broker }
+            fallback = fallback ?? broker
+        }
+        return fallback
+    }
+
     /// The first queue from `start` on whose broker is well and is not among `tried`; without such a one the first whose
     /// broker was not tried.
     func queue(
