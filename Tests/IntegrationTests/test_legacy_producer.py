@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from harness import sdk
+from harness.legacy import LegacyConsumer
 from harness.programs import ROOT
 from harness.raw import RawClient
 from harness.waiting import eventually
@@ -47,6 +48,21 @@ def test_batch(deployment):
     with sdk.simple_consumer(deployment.endpoint, group, topic) as consumer:
         messages = sdk.receive(consumer, 10)
     assert {m.body for m in messages} == {b"batch %d" % n for n in range(10)}
+
+
+def test_a_batch_is_stored_as_its_messages(deployment):
+    """The client marks a batch with `1` where Java says `true`, and sends it as SEND_MESSAGE_V2: Apache's broker stores one
+    message that nobody can read."""
+    topic, group = deployment.topic(queues=2), deployment.group()
+    run_producer(deployment.namesrv, topic, "batch", "10")
+    eventually(lambda: deployment.admin.stored_count(topic) == 10, "ten messages are in the queues")
+    with LegacyConsumer(deployment, topic, group) as consumer:
+        consumer.wait_for(f"batch {n}" for n in range(10))
+    assert len(consumer.messages) == 10 and {m["tag"] for m in consumer.messages} == {"legacy"}
+    # One batch goes to one queue, in its order.
+    assert len({m["queue"] for m in consumer.messages}) == 1
+    by_offset = sorted(consumer.messages, key=lambda m: m["offset"])
+    assert [m["body"] for m in by_offset] == [f"batch {n}" for n in range(10)]
 
 
 def test_ordered_send_picks_one_queue(deployment):

@@ -1,5 +1,8 @@
 """What the 4.x C++ client fails to consume comes again, and in the end lands in the dead-letter queue."""
 
+import json
+
+import pytest
 from harness import sdk
 from harness.legacy import LegacyConsumer, produce
 from harness.waiting import eventually
@@ -57,3 +60,24 @@ def test_both_generations_of_clients_share_topics_and_groups(deployment):
         # Who pulls reads its queues whole; who pops gets what the others have not committed yet.
         legacy.wait_for(wanted)
         assert {m.body.decode() for m in modern.receive(32, 30)} <= wanted
+
+
+@pytest.mark.parametrize("policy, waits", [
+    # The first two of a customized table are those of delay levels that retries do not use.
+    ({"type": "CUSTOMIZED", "customizedRetryPolicy": {"next": [60_000, 60_000, 1_500, 3_000]}}, [1.5, 3.0, 3.0]),
+    ({"type": "EXPONENTIAL", "exponentialRetryPolicy": {"initial": 1_000, "max": 3_000, "multiplier": 2}}, [1.0, 2.0, 3.0]),
+], ids=["customized", "exponential"])
+def test_a_group_says_itself_when_to_try_again(fresh_cluster, policy, waits):
+    cluster = fresh_cluster()
+    topic, group = cluster.topic(queues=1), cluster.group()
+    cluster.admin.run(
+        "updateSubGroup", "-c", "DefaultCluster", "-g", group, "-p", json.dumps(policy)).expect_success()
+    with LegacyConsumer(cluster, topic, group, failures=3) as consumer:
+        produce(cluster.namesrv, topic, "single", 1)
+        consumer.wait_for(bodies(1), seconds=60)
+    tries = consumer.messages
+    assert [m["times"] for m in tries] == [0, 1, 2, 3] and {m["origin"] for m in tries[1:]} == {topic}
+    for before, after, wait in zip(tries, tries[1:], waits):
+        # The client learns only after ten seconds that its retry topic is there now.
+        slack = 12 if before is tries[0] else 2
+        assert wait - 0.1 <= after["at"] - before["at"] < wait + slack, [m["at"] - tries[0]["at"] for m in tries]

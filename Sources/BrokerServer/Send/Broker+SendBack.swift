@@ -125,7 +125,8 @@ extension Broker {
         ).text
         // What delayed the message before, or made it half of a transaction, is over.
         properties.removeAll {
-            PropertyName.delays.contains($0.name) || $0.name == PropertyName.transactionPrepared
+            PropertyName.delays.contains($0.name) || PropertyName.timerTraces.contains($0.name)
+                || $0.name == PropertyName.transactionPrepared
                 || $0.name == PropertyName.realTopic || $0.name == PropertyName.realQueueId
         }
         set(PropertyName.retryTopic, message.topic, onlyIfAbsent: true)

@@ -69,6 +69,11 @@ package enum PropertyName {
     /// The properties that make a message a delayed one.
     package static let delays = [delayLevel, timerDeliverMillis, timerDelaySeconds, timerDelayMillis]
 
+    /// What the timer leaves on a message that it delivered; a message with them is not delayed by a time again.
+    package static let timerTraces = [
+        timerOutMillis, timerEnqueueMillis, timerDequeueMillis, timerRollTimes, timerDeleteUniqueKey,
+    ]
+
     /// Names a sender may not use for properties of its own.
     package static let reserved: Set<String> = [
         traceOn, region, keys, tags, waitStored, delayLevel, retryTopic, realTopic, realQueueId, transactionPrepared,

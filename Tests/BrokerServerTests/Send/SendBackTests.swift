@@ -60,6 +60,24 @@ import Testing
         #expect(topic.readQueueCount == 1 && topic.permission == .readWrite)
     }
 
+    @Test func aGroupsOwnPolicyDelaysWhatATimerDelivered() async throws {
+        try await test.createTopic("T")
+        var group = SubscriptionGroupConfig(name: "g")
+        group.retryPolicy = .exponential(initialMillis: 60_000, maxMillis: 600_000, multiplier: 2)
+        try await test.put(group)
+        // As the timer delivers it, be it the sender's delay or that of an earlier retry.
+        let offset = try await store {
+            $0.properties = ByteBuffer(
+                string: "TIMER_OUT_MS\u{1}5000\u{2}TIMER_DELAY_MS\u{1}9\u{2}TIMER_ENQUEUE_MS\u{1}1\u{2}"
+                    + "TIMER_DEQUEUE_MS\u{1}2\u{2}TIMER_ROLL_TIMES\u{1}3\u{2}")
+            $0.isInternal = true
+        }
+        #expect(await sendBack(SendBackRequest(group: "g", logOffset: offset)) == nil)
+        let waiting = try await only(NameRules.timerTopic)
+        #expect(waiting.property("REAL_TOPIC") == "%RETRY%g" && waiting.property("TIMER_DELAY_MS") == "60000")
+        #expect(waiting.property("TIMER_DEQUEUE_MS") == nil && waiting.property("TIMER_ROLL_TIMES") == nil)
+    }
+
     @Test func whatIsSentBackIsCountedForTheTopicItCameFrom() async throws {
         try await test.createTopic("T")
         let offset = try await store()
