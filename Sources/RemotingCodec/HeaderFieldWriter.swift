@@ -32,7 +32,12 @@ package struct HeaderFieldWriter {
 
     /// Writes a text given as UTF-8 bytes, which the caller has checked.
     package mutating func write(_ name: StaticString, utf8 value: UnsafeRawBufferPointer) {
-        name.withUTF8Buffer { put($0, value) }
+        name.withUTF8Buffer { put($0, value, escapes: JSONText.escapeOverhead(value)) }
+    }
+
+    /// Writes digits or letters: a text in which nothing needs an escape.
+    package mutating func write(_ name: StaticString, plain value: UnsafeRawBufferPointer) {
+        name.withUTF8Buffer { put($0, value, escapes: 0) }
     }
 
     /// Writes a text given as UTF-8 bytes, which the caller has checked.
@@ -47,7 +52,7 @@ package struct HeaderFieldWriter {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: DecimalText.byteCountMax) { digits in
             guard let base = digits.baseAddress else { return }
             let count = DecimalText.write(value, at: base)
-            write(name, utf8: UnsafeRawBufferPointer(start: base, count: count))
+            write(name, plain: UnsafeRawBufferPointer(start: base, count: count))
         }
     }
 
@@ -60,7 +65,7 @@ package struct HeaderFieldWriter {
     package mutating func write(_ name: StaticString, _ value: Bool?) {
         guard let value else { return }
         let text: StaticString = value ? "true" : "false"
-        text.withUTF8Buffer { write(name, utf8: UnsafeRawBufferPointer($0)) }
+        text.withUTF8Buffer { write(name, plain: UnsafeRawBufferPointer($0)) }
     }
 
     /// Writes a text under a name that is not known when compiling.
@@ -68,7 +73,12 @@ package struct HeaderFieldWriter {
         var name = name
         var value = value
         name.withUTF8 { name in
-            value.withUTF8 { put(name, UnsafeRawBufferPointer($0)) }
+            value.withUTF8 { value in
+                let value = UnsafeRawBufferPointer(value)
+                put(
+                    name, value, nameEscapes: JSONText.escapeOverhead(UnsafeRawBufferPointer(name)),
+                    escapes: JSONText.escapeOverhead(value))
+            }
         }
     }
 
@@ -77,18 +87,22 @@ package struct HeaderFieldWriter {
         for pair in fields.pairs() { write(name: pair.name, value: pair.value) }
     }
 
-    private mutating func put(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeRawBufferPointer) {
+    /// Names known when compiling need no escapes.
+    private mutating func put(
+        _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeRawBufferPointer, nameEscapes: Int = 0, escapes: Int
+    ) {
+        let name = UnsafeRawBufferPointer(name)
         switch format {
-        case .json: putJSON(UnsafeRawBufferPointer(name), value)
-        case .rocketmq: putBinary(UnsafeRawBufferPointer(name), value)
+        case .json: putJSON(name, value, nameOverhead: nameEscapes, valueOverhead: escapes)
+        case .rocketmq: putBinary(name, value)
         }
     }
 
-    private mutating func putJSON(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    private mutating func putJSON(
+        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, nameOverhead: Int, valueOverhead: Int
+    ) {
         let opening = count == 0 ? Self.jsonOpening : Self.jsonContinuation
         count += 1
-        let nameOverhead = JSONText.escapeOverhead(name)
-        let valueOverhead = JSONText.escapeOverhead(value)
         let size =
             opening.utf8CodeUnitCount + name.count + nameOverhead + value.count + valueOverhead + Self.jsonFrameBytes
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in

@@ -5,6 +5,9 @@ import NIOCore
 package struct HeaderFields: Sendable {
     private var bytes: ByteBuffer
     private var slots: [FieldSlot]
+    /// Where the fields with names of one small letter are, once somebody asked for that; `noSlot` where there is none.
+    private var letters: InlineArray<26, UInt8>?
+    private static let noSlot = UInt8.max
 
     /// No fields.
     package init() {
@@ -164,6 +167,24 @@ package struct HeaderFields: Sendable {
 
     // MARK: Search
 
+    /// Makes it quick to find fields with names of one small letter, for a reader of most of them: those of
+    /// SEND_MESSAGE_V2.
+    package mutating func indexLetters() {
+        guard slots.count < Int(Self.noSlot), !slots.contains(where: \.keyIsEscaped) else { return }
+        var places = InlineArray<26, UInt8>(repeating: Self.noSlot)
+        bytes.withUnsafeReadableBytes { header in
+            for (place, slot) in slots.enumerated() where slot.keyCount == 1 {
+                if let letter = Self.letterIndex(slot.key(in: header)[0]) { places[letter] = UInt8(place) }
+            }
+        }
+        letters = places
+    }
+
+    private static func letterIndex(_ byte: UInt8) -> Int? {
+        let index = Int(byte) - Int(UInt8(ascii: "a"))
+        return 0..<26 ~= index ? index : nil
+    }
+
     private func withValue<Result>(
         _ name: StaticString, _ body: (_ value: UnsafeRawBufferPointer, _ isEscaped: Bool) -> Result
     ) -> Result? {
@@ -174,6 +195,10 @@ package struct HeaderFields: Sendable {
     /// From the back, so that the last of several equal names wins.
     private func find(_ name: StaticString) -> FieldSlot? {
         guard !slots.isEmpty else { return nil }
+        if let letters, name.utf8CodeUnitCount == 1, let letter = Self.letterIndex(name.utf8Start[0]) {
+            let place = letters[letter]
+            return place == Self.noSlot ? nil : slots[Int(place)]
+        }
         return name.withUTF8Buffer { name in
             bytes.withUnsafeReadableBytes { header in
                 var index = slots.count

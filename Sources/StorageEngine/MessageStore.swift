@@ -217,16 +217,46 @@ package final class MessageStore: Sendable {
     /// Appends a message. With ASYNC_FLUSH the completion has run when this returns; with SYNC_FLUSH it runs on the
     /// flush thread.
     package func append(_ message: StoreMessage, completion: @escaping @Sendable (AppendOutcome) -> Void) {
-        appendBatch(CollectionOfOne(message), completion: completion)
+        finish(completion) { () throws(StoreError) in
+            // No array for a lone message: this is the hot path.
+            var record = CollectionOfOne(try encode(message))
+            return try place(&record, of: message)
+        }
     }
 
     /// Appends messages of one queue next to each other, all or none.
     package func appendBatch(
         _ messages: some Collection<StoreMessage>, completion: @escaping @Sendable (AppendOutcome) -> Void
     ) {
+        finish(completion) { () throws(StoreError) in
+            guard let first = messages.first else { throw StoreError(.illegalMessage, "the batch is empty") }
+            var records: [EncodedRecord] = []
+            records.reserveCapacity(messages.count)
+            var total = 0
+            for message in messages {
+                guard message.topic == first.topic, message.queueId == first.queueId else {
+                    throw StoreError(.illegalMessage, "the messages of a batch must be of one queue")
+                }
+                let record = try encode(message)
+                total += record.size
+                records.append(record)
+            }
+            if records.count > 1, total > configuration.messageBytesMax {
+                throw StoreError(
+                    .messageTooLarge, "the batch has \(total) bytes, over the limit of \(configuration.messageBytesMax)"
+                )
+            }
+            return try place(&records, of: first)
+        }
+    }
+
+    /// Completes an append at its durability point.
+    private func finish(
+        _ completion: @escaping @Sendable (AppendOutcome) -> Void, _ append: () throws(StoreError) -> AppendReceipt
+    ) {
         let receipt: AppendReceipt
         do throws(StoreError) {
-            receipt = try appendNow(messages)
+            receipt = try append()
         } catch {
             return completion(.failed(error))
         }
@@ -240,24 +270,14 @@ package final class MessageStore: Sendable {
         }
     }
 
-    private func appendNow(_ messages: some Collection<StoreMessage>) throws(StoreError) -> AppendReceipt {
-        guard let first = messages.first else { throw StoreError(.illegalMessage, "the batch is empty") }
-        var records: [EncodedRecord] = []
-        records.reserveCapacity(messages.count)
-        var total = 0
-        for message in messages {
-            guard message.topic == first.topic, message.queueId == first.queueId else {
-                throw StoreError(.illegalMessage, "the messages of a batch must be of one queue")
-            }
-            let record = try EncodedRecord(
-                message, messageBytesMax: configuration.messageBytesMax, delayLevels: configuration.delayLevels)
-            total += record.size
-            records.append(record)
-        }
-        if records.count > 1, total > configuration.messageBytesMax {
-            throw StoreError(
-                .messageTooLarge, "the batch has \(total) bytes, over the limit of \(configuration.messageBytesMax)")
-        }
+    private func encode(_ message: StoreMessage) throws(StoreError) -> EncodedRecord {
+        try EncodedRecord(
+            message, messageBytesMax: configuration.messageBytesMax, delayLevels: configuration.delayLevels)
+    }
+
+    private func place(
+        _ records: inout some MutableCollection<EncodedRecord>, of first: StoreMessage
+    ) throws(StoreError) -> AppendReceipt {
         guard !queues.isBatchTopic(first.topic) else {
             throw StoreError(
                 .notWritable,

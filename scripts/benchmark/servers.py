@@ -55,9 +55,11 @@ class Ours:
 
     label = "this tree"
 
-    def __init__(self, binaries: Path, flush: str = "ASYNC_FLUSH"):
+    def __init__(self, binaries: Path, flush: str = "ASYNC_FLUSH", topics: list[str] | None = None):
         self.binaries = binaries
         self.folder = Path(tempfile.mkdtemp(prefix="mqbench-"))
+        if topics:
+            write_topics(self.folder / "store", topics)
         namesrv_conf, broker_conf, proxy_conf = (self.folder / n for n in ("namesrv.conf", "broker.conf", "proxy.json"))
         namesrv_conf.write_text(f"listenPort={NAMESRV_PORT}\nbindAddress=127.0.0.1\n")
         broker_conf.write_text(broker_configuration(self.folder / "store", flush))
@@ -121,6 +123,17 @@ def broker_configuration(store: Path, flush: str) -> str:
     return (
         f"namesrvAddr={NAMESRV}\nbrokerName=broker-a\nbrokerIP1=127.0.0.1\nlistenPort={BROKER_PORT}\n"
         f"storePathRootDir={store}\nflushDiskType={flush}\n")
+
+
+def write_topics(store: Path, topics: list[str], queues: int = 8) -> None:
+    """The registry as the broker writes it, without a request for each topic."""
+    table = {
+        name: {"topicName": name, "readQueueNums": queues, "writeQueueNums": queues, "perm": 6,
+               "topicFilterType": "SINGLE_TAG", "topicSysFlag": 0, "order": False, "attributes": {}}
+        for name in topics}
+    (store / "config").mkdir(parents=True)
+    (store / "config" / "topics.json").write_text(json.dumps(
+        {"dataVersion": {"stateVersion": 0, "timestamp": 1, "counter": 1}, "topicConfigTable": table}))
 
 
 def wait_for_route(binaries: Path, topic: str) -> None:

@@ -56,7 +56,8 @@ extension SendRequest {
     init(
         _ request: RemotingCommand, _ names: SendFieldNames, bornHost: SocketHost
     ) throws(RemotingCodecError) {
-        let fields = request.fields
+        var fields = request.fields
+        fields.indexLetters()
         self.init(
             topic: try fields.string(names.topic), bornTimestampMillis: try fields.int64(names.bornTimestamp),
             bornHost: bornHost, body: request.body)
@@ -114,7 +115,7 @@ struct SendAnswer: RemotingHeader {
     func write(to writer: inout HeaderFieldWriter) {
         switch receipt.logOffsets {
         case .one(let offset):
-            OffsetMessageDigits.with(receipt.storeHost, offset) { writer.write("msgId", utf8: $0) }
+            OffsetMessageDigits.with(receipt.storeHost, offset) { writer.write("msgId", plain: $0) }
         case .many: writer.write("msgId", receipt.messageIDs)
         }
         writer.write("queueId", receipt.queueID)

@@ -159,7 +159,12 @@ struct JSONHeaderScanner {
     private func isKey(_ key: Text, _ name: StaticString) -> Bool {
         name.withUTF8Buffer { name in
             guard name.count == key.range.count else { return false }
-            return UnsafeRawBufferPointer(rebasing: bytes[key.range]).elementsEqual(name)
+            var index = 0
+            while index < name.count {
+                if bytes[key.range.lowerBound &+ index] != name[index] { return false }
+                index &+= 1
+            }
+            return true
         }
     }
 

@@ -9,7 +9,10 @@ package struct RemotingFrameDecoder {
     private static let lengthBytes = 4
 
     private let frameBytesMax: Int
+    /// The frame that is being received, and what came with it.
     private var pending = ByteBuffer()
+    /// What came behind bytes of an unfinished frame: only what that frame lacks is copied to them.
+    private var following = ByteBuffer()
     private var failure: RemotingCodecError?
 
     /// A decoder for one connection.
@@ -18,19 +21,26 @@ package struct RemotingFrameDecoder {
     }
 
     /// Bytes received but not yet part of a decoded frame.
-    package var pendingByteCount: Int { pending.readableBytes }
+    package var pendingByteCount: Int { pending.readableBytes + following.readableBytes }
 
     /// The received bytes that no frame has used yet.
-    package var pendingBytes: ByteBuffer { pending }
+    package var pendingBytes: ByteBuffer {
+        if following.readableBytes == 0 { return pending }
+        var all = pending
+        all.writeImmutableBuffer(following)
+        return all
+    }
 
     /// Takes received bytes. Without an unfinished frame before them they are not copied.
     package mutating func append(_ bytes: ByteBuffer) {
         guard failure == nil else { return }
-        if pending.readableBytes == 0 {
+        if pending.readableBytes == 0 && following.readableBytes == 0 {
             pending = bytes
+        } else if following.readableBytes == 0 {
+            following = bytes
         } else {
-            pending.discardReadBytes()
-            pending.writeImmutableBuffer(bytes)
+            following.discardReadBytes()
+            following.writeImmutableBuffer(bytes)
         }
     }
 
@@ -38,12 +48,35 @@ package struct RemotingFrameDecoder {
     package mutating func next() throws(RemotingCodecError) -> RemotingCommand? {
         if let failure { throw failure }
         do {
-            return try decodeFrame()
+            while true {
+                if let command = try decodeFrame() { return command }
+                guard takeFollowing() else { return nil }
+            }
         } catch {
             failure = error
             pending = ByteBuffer()
+            following = ByteBuffer()
             throw error
         }
+    }
+
+    /// Moves on to what was received later, or completes the unfinished frame from it; false when there is no more.
+    private mutating func takeFollowing() -> Bool {
+        guard following.readableBytes > 0 else { return false }
+        if pending.readableBytes == 0 {
+            pending = following
+            following = ByteBuffer()
+            return true
+        }
+        let length = pending.getInteger(at: pending.readerIndex, as: UInt32.self)
+        // The two length words first: they are checked before more is taken.
+        let wanted =
+            pending.readableBytes < 2 * Self.lengthBytes ? 2 * Self.lengthBytes : Self.lengthBytes + Int(length ?? 0)
+        guard var piece = following.readSlice(length: min(wanted - pending.readableBytes, following.readableBytes))
+        else { return false }
+        pending.discardReadBytes()
+        pending.writeBuffer(&piece)
+        return true
     }
 
     private mutating func decodeFrame() throws(RemotingCodecError) -> RemotingCommand? {

@@ -96,7 +96,7 @@ final class CommitLog: Sendable {
 
     /// Appends records of one queue one after the other, all or none.
     func append(
-        _ records: inout [EncodedRecord], topic: String, queue: ConsumeQueue, nowMillis: Int64
+        _ records: inout some MutableCollection<EncodedRecord>, topic: String, queue: ConsumeQueue, nowMillis: Int64
     ) throws(StoreError) -> AppendReceipt {
         var total = 0
         for record in records { total += record.size }
@@ -195,7 +195,8 @@ final class CommitLog: Sendable {
     }
 
     private func place(
-        _ records: inout [EncodedRecord], topic: String, queue: ConsumeQueue, in segment: LogSegment, nowMillis: Int64,
+        _ records: inout some MutableCollection<EncodedRecord>, topic: String, queue: ConsumeQueue,
+        in segment: LogSegment, nowMillis: Int64,
         _ state: inout State
     ) throws(StoreError) -> AppendReceipt {
         var receipt = AppendReceipt(

@@ -86,22 +86,33 @@ struct EncodedRecord {
         var flags = message.sysFlag
         if message.bornHost.isIPv6 { flags.insert(.bornHostV6) } else { flags.remove(.bornHostV6) }
         if message.storeHost.isIPv6 { flags.insert(.storeHostV6) } else { flags.remove(.storeHostV6) }
+        // Written through a pointer: checks of room for each field would take longer than the copies.
         var bytes = ByteBufferAllocator().buffer(capacity: size)
-        let checksum = message.body.withUnsafeReadableBytes { storage_crc32(0, $0.baseAddress, $0.count) }
-        bytes.writeMultipleIntegers(
-            Int32(size), isV2 ? RecordLayout.magicV2 : RecordLayout.magicV1, Int32(bitPattern: checksum & 0x7FFF_FFFF),
-            message.queueId, message.flag, Int64(0), Int64(0), flags.rawValue, message.bornTimestampMillis)
-        bytes.write(message.bornHost)
-        storeTimestampAt = bytes.writerIndex
-        bytes.writeInteger(Int64(0))
-        bytes.write(message.storeHost)
-        bytes.writeMultipleIntegers(
-            message.reconsumeTimes, message.preparedTransactionOffset, Int32(bodyBytes))
-        bytes.writeImmutableBuffer(message.body)
-        if isV2 { bytes.writeInteger(UInt16(topicBytes)) } else { bytes.writeInteger(UInt8(topicBytes)) }
-        bytes.writeString(message.topic)
-        bytes.writeInteger(UInt16(propertyBytes))
-        bytes.writeImmutableBuffer(message.properties)
+        storeTimestampAt = RecordLayout.bornHostAt + born
+        bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
+            var cursor = RecordCursor(space)
+            cursor.put(Int32(size))
+            cursor.put(isV2 ? RecordLayout.magicV2 : RecordLayout.magicV1)
+            cursor.put(Self.checksum(message.body))
+            cursor.put(message.queueId)
+            cursor.put(message.flag)
+            cursor.put(Int64(0))
+            cursor.put(Int64(0))
+            cursor.put(flags.rawValue)
+            cursor.put(message.bornTimestampMillis)
+            cursor.put(message.bornHost)
+            cursor.put(Int64(0))
+            cursor.put(message.storeHost)
+            cursor.put(message.reconsumeTimes)
+            cursor.put(message.preparedTransactionOffset)
+            cursor.put(Int32(bodyBytes))
+            cursor.put(message.body)
+            if isV2 { cursor.put(UInt16(topicBytes)) } else { cursor.put(UInt8(topicBytes)) }
+            cursor.put(message.topic)
+            cursor.put(UInt16(propertyBytes))
+            cursor.put(message.properties)
+            return cursor.written
+        }
         self.bytes = bytes
         tagsCode = message.properties.withUnsafeReadableBytes { TagsCode.of(properties: $0) }
         delayMillis =
@@ -112,6 +123,11 @@ struct EncodedRecord {
         case .none, .commit: takesQueueOffset = true
         case .prepared, .rollback: takesQueueOffset = false
         }
+    }
+
+    private static func checksum(_ body: ByteBuffer) -> Int32 {
+        let checksum = body.withUnsafeReadableBytes { storage_crc32(0, $0.baseAddress, $0.count) }
+        return Int32(bitPattern: checksum & 0x7FFF_FFFF)
     }
 
     /// Fills in what the append decided.
@@ -139,13 +155,44 @@ enum TagsCode {
     }
 }
 
-extension ByteBuffer {
-    fileprivate mutating func write(_ host: SocketHost) {
+/// Writes big-endian fields one behind the other. Whoever makes one has counted the bytes before.
+private struct RecordCursor {
+    private let space: UnsafeMutableRawBufferPointer
+    private(set) var written = 0
+
+    init(_ space: UnsafeMutableRawBufferPointer) {
+        self.space = space
+    }
+
+    mutating func put(_ value: some FixedWidthInteger) {
+        let count = MemoryLayout.size(ofValue: value)
+        precondition(written + count <= space.count, "a record is larger than was counted")
+        space.storeBytes(of: value.bigEndian, toByteOffset: written, as: type(of: value))
+        written &+= count
+    }
+
+    mutating func put(_ bytes: UnsafeRawBufferPointer) {
+        precondition(written + bytes.count <= space.count, "a record is larger than was counted")
+        UnsafeMutableRawBufferPointer(rebasing: space[written...]).copyMemory(from: bytes)
+        written &+= bytes.count
+    }
+
+    mutating func put(_ buffer: ByteBuffer) {
+        buffer.withUnsafeReadableBytes { put($0) }
+    }
+
+    mutating func put(_ text: String) {
+        var text = text
+        text.withUTF8 { put(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// An address that is neither kind counts as 0.0.0.0.
+    mutating func put(_ host: SocketHost) {
         if host.bytes.count == 16 || host.bytes.count == 4 {
-            writeBytes(host.bytes)
+            host.bytes.withUnsafeBytes { put($0) }
         } else {
-            writeInteger(UInt32(0))
+            put(UInt32(0))
         }
-        writeInteger(host.port)
+        put(host.port)
     }
 }

@@ -12,7 +12,8 @@ from pathlib import Path
 from .ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
-BINARIES = Path(os.environ.get("ROCKETMQ_BIN", ROOT / ".build" / "release"))
+# A relative path is one from where pytest was started: programs run in folders of their own.
+BINARIES = Path(os.environ.get("ROCKETMQ_BIN", ROOT / ".build" / "release")).resolve()
 READY_SECONDS = 20
 STOP_SECONDS = 20
 
