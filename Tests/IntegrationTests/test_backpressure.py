@@ -1,0 +1,229 @@
+"""More than somebody can take: a slow disk, slow consumers, clients that do not read. Memory stays bounded, others are
+served, and who is refused hears why."""
+
+import json
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+from harness.http2 import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    SERVICE,
+    SETTINGS,
+    WINDOW_UPDATE,
+    HTTP2Socket,
+    block,
+    grpc_fields,
+)
+from harness.http2 import frame as h2_frame
+from harness.legacy_send import send
+from harness.programs import BINARIES
+from harness.raw import OK, RawClient, d, message, queue, resource, s
+from harness.remoting import RemotingSocket, frame, header
+from harness.waiting import eventually
+
+MEGABYTE = 1024 * 1024
+PULL_MESSAGE = 11
+SUCCESS, FLUSH_DISK_TIMEOUT = 0, 10
+# What a server may hold for itself under any of these loads: 64 MB for one client that does not read, and its usual needs.
+ANONYMOUS_BYTES_MAX = 200 * MEGABYTE
+# Others wait for the two cores as well; a server that makes them wait for its own reasons takes far longer.
+OTHERS_SECONDS_MAX = 2
+
+# Each flush takes as long as the file named by SLOW_FLUSH says, in milliseconds.
+SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int fdatasync(int descriptor) {
+    int (*real)(int) = dlsym(RTLD_NEXT, "fdatasync");
+    const char *path = getenv("SLOW_FLUSH");
+    FILE *file = path == NULL ? NULL : fopen(path, "r");
+    unsigned millis = 0;
+    if (file != NULL) {
+        if (fscanf(file, "%u", &millis) != 1) millis = 0;
+        fclose(file);
+    }
+    usleep(millis * 1000);
+    return real(descriptor);
+}
+"""
+
+
+@pytest.fixture
+def slow_flush(tmp_path, monkeypatch):
+    """Servers started from here on take as long for a flush as the returned file says."""
+    source, library = tmp_path / "shim.c", tmp_path / "shim.so"
+    source.write_text(SHIM)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+    millis = tmp_path / "millis"
+    millis.write_text("0")
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("SLOW_FLUSH", str(millis))
+    return millis
+
+
+def bench(*arguments: str) -> dict:
+    done = subprocess.run(
+        [str(BINARIES / "mqbench"), *arguments, "--json", "--quiet"], capture_output=True, text=True, timeout=90)
+    assert done.returncode in (0, 1), f"{done.args}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return json.loads(done.stdout)
+
+
+class Meanwhile:
+    """Runs a load while the block runs, and keeps the largest memory of the servers."""
+
+    def __init__(self, cluster, load):
+        self.cluster, self.report, self.peaks = cluster, None, {}
+        self._thread = threading.Thread(target=self._run, args=(load,))
+
+    def _run(self, load) -> None:
+        self.report = load()
+
+    def __enter__(self) -> "Meanwhile":
+        self._thread.start()
+        time.sleep(0.5)
+        return self
+
+    def __exit__(self, *_) -> None:
+        while self._thread.is_alive():
+            self._look()
+            time.sleep(0.1)
+        self._look()
+
+    def _look(self) -> None:
+        for program in self.cluster.programs:
+            self.peaks[program.name] = max(self.peaks.get(program.name, 0), program.anonymous_bytes())
+
+    def assert_bounded(self) -> None:
+        assert self.peaks and all(peak <= ANONYMOUS_BYTES_MAX for peak in self.peaks.values()), self.peaks
+
+
+def assert_others_are_served(cluster, topic: str, group: str, count: int = 5) -> None:
+    """Another client sends, receives and acknowledges, each within the time."""
+    with RawClient(cluster.endpoint) as client:
+        for number in range(count):
+            started = time.monotonic()
+            client.send_ok(message(topic, b"other-%d" % number))
+            client.receive_all(topic, group, 1)
+            assert time.monotonic() - started < OTHERS_SECONDS_MAX
+
+
+def test_senders_faster_than_the_disk(slow_flush, fresh_cluster, monkeypatch):
+    cluster = fresh_cluster(flushDiskType="SYNC_FLUSH")
+    monkeypatch.delenv("LD_PRELOAD")
+    topic, read, group = cluster.topic(), cluster.topic(), cluster.group()
+    with RawClient(cluster.endpoint) as client:
+        for number in range(5):
+            client.send_ok(message(read, b"%d" % number))
+        slow_flush.write_text("200")
+        with Meanwhile(cluster, lambda: bench(
+                "produce", "--namesrv", cluster.namesrv, "-t", topic, "--producers", "8", "--in-flight", "512",
+                "--duration", "4", "--warm-up", "0")) as load:
+            # Reading does not wait for the disk that writing waits for.
+            started = time.monotonic()
+            client.receive_all(read, group, 5)
+            assert time.monotonic() - started < OTHERS_SECONDS_MAX
+    load.assert_bounded()
+    sent = load.report["sent"]
+    assert sent["failures"] == {}, "a disk that is only slow refuses nobody"
+    # Some 4,096 in flight share each flush of 200 ms.
+    assert 4_096 < sent["count"] < 4_096 * 30
+    assert load.report["audit"]["acknowledged"] <= cluster.admin.stored_count(topic)
+
+
+def test_a_disk_too_slow_for_the_timeout_answers_so_and_recovers(slow_flush, fresh_cluster, monkeypatch):
+    cluster = fresh_cluster(flushDiskType="SYNC_FLUSH", syncFlushTimeout=500)
+    monkeypatch.delenv("LD_PRELOAD")
+    topic = cluster.topic()
+    with RemotingSocket(cluster.broker_address, timeout=20) as client:
+        assert send(client, topic, b"before")["code"] == SUCCESS
+        slow_flush.write_text("3000")
+        started = time.monotonic()
+        assert send(client, topic, b"during")["code"] == FLUSH_DISK_TIMEOUT
+        assert time.monotonic() - started < 2.9, "the answer does not wait for the flush"
+        slow_flush.write_text("0")
+        eventually(lambda: send(client, topic, b"after")["code"] == SUCCESS, "sends succeed again")
+
+
+def test_consumers_slower_than_producers(fresh_cluster):
+    cluster = fresh_cluster()
+    topic, other, group = cluster.topic(), cluster.topic(), cluster.group()
+    with RawClient(cluster.endpoint) as slow, Meanwhile(cluster, lambda: bench(
+            "produce", "--proxy", cluster.endpoint, "-t", topic, "--duration", "4", "--warm-up", "0")) as load:
+        for _ in range(3):
+            assert slow.receive(topic, group, count=1)[0] == OK
+        assert_others_are_served(cluster, other, cluster.group())
+    load.assert_bounded()
+    assert load.report["sent"]["failures"] == {}
+    assert load.report["audit"]["acknowledged"] == cluster.admin.stored_count(topic) > 1_000
+
+
+def large_topic(cluster) -> str:
+    topic = cluster.topic(queues=1)
+    with RawClient(cluster.endpoint) as client:
+        for _ in range(32):
+            client.send_ok(message(topic, b"x" * MEGABYTE))
+    return topic
+
+
+def test_a_legacy_client_that_does_not_read(fresh_cluster):
+    cluster = fresh_cluster()
+    topic, other = large_topic(cluster), cluster.topic()
+    fields = {
+        "consumerGroup": cluster.group(), "topic": topic, "queueId": "0", "queueOffset": "0", "maxMsgNums": "32",
+        "sysFlag": "4", "commitOffset": "0", "suspendTimeoutMillis": "0", "subscription": "*", "subVersion": "0",
+        "expressionType": "TAG", "maxMsgBytes": str(32 * MEGABYTE)}
+    with RemotingSocket(cluster.broker_address, timeout=2) as client:
+        request = b"".join(frame(header(PULL_MESSAGE, number, fields)) for number in range(100))
+
+        def ask() -> None:
+            # Gigabytes of answers that nobody reads; the server stops reading, or hangs up.
+            for _ in range(100):
+                try:
+                    client.socket.sendall(request)
+                except OSError:
+                    return
+
+        with Meanwhile(cluster, ask) as load:
+            assert_others_are_served(cluster, other, cluster.group())
+    load.assert_bounded()
+    cluster.assert_alive()
+
+
+def test_a_grpc_client_that_does_not_read(fresh_cluster):
+    cluster = fresh_cluster()
+    topic, other = large_topic(cluster), cluster.topic()
+
+    def ask(client: HTTP2Socket) -> None:
+        """Opens all windows, receives on 500 streams for a group each, and reads nothing."""
+        client.send(h2_frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 2**31 - 1))
+                    + h2_frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 2**31 - 1 - 65_535)))
+        fields = block(grpc_fields(SERVICE + "ReceiveMessage", **{"x-mq-client-id": "deaf"}))
+        for number in range(500):
+            request = s.ReceiveMessageRequest(
+                group=resource(f"{topic}-{number}"), message_queue=queue(topic), batch_size=32,
+                filter_expression=d.FilterExpression(type=d.FilterType.TAG, expression="*"))
+            request.invisible_duration.FromMilliseconds(10_000)
+            request.long_polling_timeout.FromMilliseconds(1_000)
+            body = request.SerializeToString()
+            body = struct.pack(">BI", 0, len(body)) + body
+            stream = 2 * number + 1
+            if not client.send(h2_frame(HEADERS, END_HEADERS, stream, fields)
+                               + h2_frame(DATA, END_STREAM, stream, body)):
+                return
+        time.sleep(2)
+
+    with HTTP2Socket(int(cluster.endpoint.rsplit(":", 1)[1])) as client:
+        with Meanwhile(cluster, lambda: ask(client)) as load:
+            assert_others_are_served(cluster, other, cluster.group())
+    load.assert_bounded()
+    cluster.assert_alive()
