@@ -33,4 +33,7 @@ extension MessageStore {
         return StoreHealth(
             status: status, reason: reason, damages: named, damageCount: count, recovery: recoveryReport)
     }
+
+    /// Bytes of the log that the start, which may still run, has read, and has to read by the look of the files.
+    package var recoveryBytes: (done: Int64, total: Int64) { notices.progress.bytes }
 }

@@ -76,6 +76,20 @@ final class LogSegment: Sendable {
         file.nextData(from: Int(offset - base)).map { base + Int64($0.lowerBound)..<base + Int64($0.upperBound) }
     }
 
+    /// About where zeros begin that go on to the end of a stretch: pages that were made ready for records count as data.
+    /// A long row of zeros inside a record may deceive it.
+    func lastNonZero(in stretch: Range<Int64>) -> Int64 {
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
+        defer { piece.deallocate() }
+        var (low, high) = (stretch.lowerBound, stretch.upperBound)
+        while high - low > Int64(piece.count) {
+            let middle = low + (high - low) / 2
+            guard let count = try? read(into: piece, at: middle), count > 0 else { return high }
+            if piece[..<count].allSatisfy({ $0 == 0 }) { high = middle } else { low = middle }
+        }
+        return high
+    }
+
     /// Whether reads may bring in what lies behind them: off while the file is searched for its data.
     func setReadAhead(_ isOn: Bool) { file.setReadAhead(isOn) }
 
@@ -281,6 +295,24 @@ final class LogSegments: Sendable {
             }
         }
     }
+
+    /// About where the written part of the log ends, by a few looks: a guess, for whoever waits.
+    var writtenEnd: Int64 {
+        for segment in all.reversed() {
+            var last: Range<Int64>?
+            var looks = 0
+            while looks < Self.looksMax, let data = segment.nextData(from: last?.upperBound ?? segment.base) {
+                guard data.upperBound > last?.upperBound ?? segment.base else { break }
+                last = data.lowerBound..<min(data.upperBound, segment.end)
+                looks += 1
+            }
+            if let last { return segment.lastNonZero(in: last) }
+        }
+        return minOffset
+    }
+
+    /// Most stretches of data that are looked for in one file.
+    private static let looksMax = 4_096
 
     func modifiedMillis(of segment: LogSegment) -> Int64? {
         let name = SegmentName.name(of: segment.base)

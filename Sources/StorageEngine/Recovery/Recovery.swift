@@ -100,6 +100,8 @@ struct Recovery {
             report.rebuiltQueues = loading.missing.count
             notices.post(.rebuildingQueues(count: loading.missing.count, first: first))
         }
+        notices.progress.begin(at: report.scannedFrom, end: segments.writtenEnd)
+        defer { notices.progress.finish() }
         return try scan(from: report.scannedFrom)
     }
 
@@ -227,6 +229,7 @@ struct Recovery {
     }
 
     private mutating func tellProgress(_ offset: Int64) {
+        notices.progress.reached(offset)
         guard report.messagesScanned % Self.progressRecords == 0 else { return }
         let now = clock.nowMillis
         guard now - toldMillis >= Self.progressMillis else { return }

@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import Synchronization
 
 /// Something about the store that its operator should learn of.
 package enum StoreEvent: Sendable {
@@ -35,6 +36,8 @@ final class StoreNotices: Sendable {
         var damageCount = 0
     }
 
+    /// How far a start has read the log.
+    let progress = RecoveryProgress()
     private let state = NIOLockedValueBox(State())
     /// Damages that are named; further ones are only counted.
     private static let damagesMax = 1_000
@@ -64,5 +67,32 @@ final class StoreNotices: Sendable {
     /// The named damages, and how many there are in all; one that is not named may be counted at each read.
     var damages: (named: [RecoveryReport.Damage], count: Int) {
         state.withLockedValue { ($0.damages, $0.damageCount) }
+    }
+}
+
+/// How far a start has read the log: told by the thread that reads, asked by any.
+final class RecoveryProgress: Sendable {
+    private let first = Atomic<Int64>(0)
+    private let done = Atomic<Int64>(0)
+    private let end = Atomic<Int64>(0)
+
+    /// The log is read from one offset on, and by the look of its files to another.
+    func begin(at offset: Int64, end: Int64) {
+        first.store(offset, ordering: .relaxed)
+        done.store(offset, ordering: .relaxed)
+        self.end.store(max(offset, end), ordering: .relaxed)
+    }
+
+    /// It is read up to an offset.
+    func reached(_ offset: Int64) { done.store(offset, ordering: .relaxed) }
+
+    /// Nothing is left to read.
+    func finish() { end.store(done.load(ordering: .relaxed), ordering: .relaxed) }
+
+    /// Bytes that are read, and that are to be read by the look of the files; 0 of 0 before the reading begins.
+    var bytes: (done: Int64, total: Int64) {
+        let start = first.load(ordering: .relaxed)
+        let done = max(0, self.done.load(ordering: .relaxed) - start)
+        return (done, max(done, end.load(ordering: .relaxed) - start))
     }
 }

@@ -35,6 +35,22 @@ import Testing
         try file.close()
     }
 
+    /// The guess of what is to be read is good to a piece, whatever lies reserved behind it; at the end it is exact.
+    @Test func progressIsToldInBytes() throws {
+        let (fixture, end) = try Self.killed(700)
+        let segments = LogSegments(
+            files: LinuxFileSystem(), directory: fixture.configuration.logDirectory,
+            fileBytes: fixture.configuration.commitLogFileBytes)
+        try segments.load()
+        #expect(segments.writtenEnd >= end && segments.writtenEnd <= end + 1 << 16)
+        let store = fixture.makeStore()
+        #expect(store.recoveryBytes.total == 0)
+        let report = try store.open()
+        #expect(report.bytesScanned > 65_536)
+        #expect(store.recoveryBytes.done == report.bytesScanned && store.recoveryBytes.total == report.bytesScanned)
+        try store.close()
+    }
+
     @Test func everythingAcknowledgedIsThere() throws {
         let (fixture, end) = try Self.killed(20)
         let store = fixture.makeStore()
