@@ -14,6 +14,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
@@ -78,6 +79,7 @@ let package = Package(
         library("GRPCClient", ["CNghttp2", nioCore, nioPosix, nioSSL]),
         library(
             "RemotingTransport", ["MessageModel", "RemotingCodec", nioCore, nioPosix, nioSSL, nioConcurrency, logging]),
+        library("MonitorServer", [nioCore, nioPosix, nioHTTP1, nioConcurrency, logging]),
         library("ServerSupport", ["MessageModel", nioCore, nioSSL, nioConcurrency, logging, x509, crypto]),
 
         // Servers
@@ -119,21 +121,22 @@ let package = Package(
         program(
             "mqnamesrv",
             [
-                "NameServer", "RemotingTransport", "ServerSupport", "MessageModel", nioCore, nioPosix, logging,
+                "NameServer", "MonitorServer", "RemotingTransport", "ServerSupport", "MessageModel", nioCore, nioPosix,
+                logging,
             ]
         ),
         program(
             "mqbroker",
             [
-                "BrokerServer", "RemotingTransport", "StorageEngine", "ServerSupport", "MessageModel", nioCore,
-                nioPosix, logging, argumentParser,
+                "BrokerServer", "MonitorServer", "RemotingTransport", "StorageEngine", "ServerSupport", "MessageModel",
+                nioCore, nioPosix, logging, argumentParser,
             ]),
         program(
             "mqproxy",
             [
                 "ProxyServer", "ClusterBackend", "LocalBackend", "BrokerServer", "NameServer", "GRPCServer",
-                "RemotingTransport", "RemotingCodec",
-                "StorageEngine", "ServerSupport", "MessageModel", nioCore, nioPosix, nioSSL, logging, argumentParser,
+                "MonitorServer", "RemotingTransport", "RemotingCodec", "StorageEngine", "ServerSupport", "MessageModel",
+                nioCore, nioPosix, nioSSL, logging, argumentParser,
             ]),
         program(
             "mqadmin",
@@ -178,6 +181,7 @@ let package = Package(
         tests(
             "RemotingTransportTests",
             ["RemotingTransport", "RemotingCodec", "ServerSupport", "MessageModel", nioCore, nioPosix, nioSSL, logging]),
+        tests("MonitorServerTests", ["MonitorServer", nioCore, nioPosix, nioHTTP1, nioEmbedded, logging]),
         tests("ServerSupportTests", ["ServerSupport", "MessageModel", nioCore, nioSSL, logging]),
         tests(
             "ProxyServerTests",

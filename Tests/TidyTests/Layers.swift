@@ -5,7 +5,7 @@ enum Layers {
         ["CNghttp2", "CProtobufC", "CRocketMQProtos", "CStorageSupport", "CZlib"],
         ["MessageModel"],
         ["HTTP2Session", "RemotingCodec", "ProtoMessages", "StorageEngine", "DeliveryEngine"],
-        ["GRPCServer", "GRPCClient", "RemotingTransport", "AccessControl", "ServerSupport"],
+        ["GRPCServer", "GRPCClient", "RemotingTransport", "AccessControl", "MonitorServer", "ServerSupport"],
         ["ProxyServer", "BrokerServer", "NameServer", "AdminClient"],
         ["LocalBackend", "ClusterBackend", "BenchmarkLoad"],
         ["mqproxy", "mqbroker", "mqnamesrv", "mqadmin", "mqbench", "mqdemo", "simulate"],
@@ -25,13 +25,14 @@ enum Layers {
         "NIOPosix": edges.union(programs),
         // Certificates are made and loaded in ServerSupport, and used at the two edges.
         "NIOSSL": edges.union(programs).union(["ServerSupport", "BenchmarkLoad"]),
+        "NIOHTTP1": ["MonitorServer"],
         "NIOTLS": edges.union(programs),
         "X509": ["ServerSupport"],
         "Crypto": ["ServerSupport"],
         "ArgumentParser": programs,
     ]
 
-    static let edges: Set<String> = ["RemotingTransport", "GRPCServer", "GRPCClient"]
+    static let edges: Set<String> = ["RemotingTransport", "GRPCServer", "GRPCClient", "MonitorServer"]
     static var programs: Set<String> { rows[rows.count - 1] }
 
     /// Pure modules: no network, no Foundation.
