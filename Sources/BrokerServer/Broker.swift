@@ -57,6 +57,8 @@ package final class Broker: Sendable {
     /// The properties that the broker adds to each message, encoded once.
     let propertySuffix: ByteBuffer
     let anyQueue = Atomic<UInt32>(0)
+    /// What it is at.
+    let phase = Atomic<Int>(BrokerPhase.starting.rawValue)
     let uniqueKeys: UniqueKeyMaker
 
     /// Loads the `config` directory.
@@ -68,7 +70,8 @@ package final class Broker: Sendable {
         self.store = store
         let live = LiveConfiguration(configuration, file: configurationFile, nowMillis: nowMillis)
         self.live = live
-        let statistics = BrokerStatistics(nowMillis: nowMillis())
+        let statistics = BrokerStatistics(
+            nowMillis: nowMillis(), countsSizes: configuration.monitor.isEnabled)
         self.statistics = statistics
         self.nowMillis = nowMillis
         self.logger = logger
@@ -126,7 +129,7 @@ package final class Broker: Sendable {
                 statistics: statistics))
     }
 
-    /// Opens the store, recovers delivery and starts the background threads. Nothing may be served before.
+    /// Opens the store, recovers delivery and starts the background threads. Nothing is served before.
     package func open() throws(BrokerError) {
         let (delivery, delay, pulls) = (delivery, delay, pulls)
         let (statistics, nowMillis) = (statistics, nowMillis)
@@ -140,6 +143,7 @@ package final class Broker: Sendable {
             pulls.messagesArrived(arrived)
         }
         watchStore()
+        enter(.readingLog)
         do {
             let report = try store.open()
             logger.info(
@@ -153,16 +157,21 @@ package final class Broker: Sendable {
         } catch {
             throw BrokerError(.store, "the store in \(configuration.storePath) does not open", cause: error)
         }
+        enter(.recoveringDelivery)
         try delivery.recover()
+        enter(.recoveringDelays)
         try delay.recover()
+        enter(.recoveringTransactions)
         try transactions.recover()
         guard delivery.start(), delay.start(), transactions.start(), pulls.start() else {
             throw BrokerError(.store, "no threads for delivery and transactions")
         }
+        enter(.ready)
     }
 
     /// Writes what is not written yet and closes the store, in the order that lets a start recover everything.
     package func close() throws(BrokerError) {
+        enter(.stopping)
         delay.stop()
         transactions.close()
         pulls.close()

@@ -16,6 +16,7 @@ package final class BrokerNode: Sendable {
 
     private struct Running {
         var servers: [RemotingServer] = []
+        var port: Int?
         var registrar: NameServerRegistrar?
         var client: RemotingClient?
         var tasks: [RepeatedTask] = []
@@ -28,7 +29,7 @@ package final class BrokerNode: Sendable {
     private let logger: Logger
     private let running = NIOLockedValueBox(Running())
 
-    /// A node that does not listen yet, over a broker that is open.
+    /// A node that does not listen yet. The broker may open later, but before `start`.
     package init(
         broker: Broker, group: any EventLoopGroup,
         serverConfiguration: RemotingServerConfiguration = RemotingServerConfiguration(), logger: Logger
@@ -42,13 +43,44 @@ package final class BrokerNode: Sendable {
         self.logger = logger
     }
 
-    /// Listens, registers and returns the main port. Name servers that are down do not hold it up for long.
-    package func start() async throws(BrokerError) -> Int {
+    /// Listens, and returns the main port. Until the broker is open, requests are told how far it is.
+    @discardableResult
+    package func listen() async throws(BrokerError) -> Int {
         let configuration = broker.configuration
         let port = try await bind(.main, configuration.listenPort)
         if configuration.listenPort > Self.vipPortDistance {
             _ = try await bind(.vip, configuration.listenPort - Self.vipPortDistance)
         }
+        running.withLockedValue { $0.port = port }
+        return port
+    }
+
+    /// Listens, opens the broker and starts. When that fails, nothing is left running; a broker that did not open has
+    /// written nothing, for its directory may be another process's.
+    package func open() async throws(BrokerError) -> Int {
+        try await listen()
+        do throws(BrokerError) {
+            try broker.open()
+        } catch {
+            await stop(graceMillis: 0)
+            throw error
+        }
+        do throws(BrokerError) {
+            return try await start()
+        } catch {
+            await stop(graceMillis: 0)
+            try broker.close()
+            throw error
+        }
+    }
+
+    /// Listens, unless it does already, registers the open broker and returns the main port. Name servers that are down
+    /// do not hold it up for long.
+    package func start() async throws(BrokerError) -> Int {
+        let configuration = broker.configuration
+        let known = running.withLockedValue { $0.port }
+        let port: Int
+        if let known { port = known } else { port = try await listen() }
         let loop = group.next()
         let client = RemotingClient(eventLoop: loop, logger: logger)
         let address = HostPort(host: configuration.brokerIP1, port: port)

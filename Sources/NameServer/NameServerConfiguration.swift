@@ -20,6 +20,8 @@ package struct NameServerConfiguration: Sendable {
     package var deleteTopicWithBrokerRegistration = false
     package var enableAllTopicList = true
     package var enableTopicList = true
+    /// The port for metrics and health.
+    package var monitor = MonitorSettings()
     /// Keys that UPDATE_NAMESRV_CONFIG may not change.
     package var configBlackList: [String] = []
 
@@ -57,6 +59,7 @@ package struct NameServerConfiguration: Sendable {
         loaded.enableTopicList = try reader.bool("enableTopicList", default: true)
         loaded.kvConfigPath = try reader.string("kvConfigPath", default: home + "/namesrv/kvConfig.json")
         loaded.listenPort = try reader.integer("listenPort", default: loaded.listenPort, in: 0...65_535)
+        loaded.monitor = try MonitorSettings(&reader)
         loaded.needWaitForService = try reader.bool("needWaitForService", default: false)
         loaded.orderMessageEnable = try reader.bool("orderMessageEnable", default: false)
         loaded.returnOrderTopicConfigToBroker = try reader.bool("returnOrderTopicConfigToBroker", default: true)

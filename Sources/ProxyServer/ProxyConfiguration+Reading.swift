@@ -12,6 +12,9 @@ extension ProxyConfiguration {
         try readMessageLimits(&reader)
         try readReceiving(&reader)
         try readProducers(&reader)
+        monitor = try MonitorSettings(&reader)
+        proxyClusterName = try reader.string("proxyClusterName", default: clusterName)
+        proxyName = try reader.optionalString("proxyName")
     }
 
     private mutating func readTopology(_ reader: inout ConfigurationReader) throws(ConfigurationError) {
@@ -119,7 +122,7 @@ extension ProxyConfiguration {
 
     /// Keys of Apache's proxy that mean nothing here; they are accepted with a warning.
     package static let ignoredKeys: Set<String> = [
-        "proxyClusterName", "proxyName", "namesrvDomain", "namesrvDomainSubgroup", "localServeAddr",
+        "namesrvDomain", "namesrvDomainSubgroup", "localServeAddr",
         "heartbeatSyncerTopicName", "heartbeatSyncerTopicClusterName", "heartbeatSyncerThreadPoolNums",
         "heartbeatSyncerThreadPoolQueueCapacity", "grpcBossLoopNum", "enableGrpcEpoll", "grpcThreadPoolNums",
         "grpcThreadPoolQueueCapacity", "defaultInvisibleTimeMills", "grpcClientIdleTimeMills", "channelExpiredTimeout",
@@ -143,8 +146,7 @@ extension ProxyConfiguration {
         "metricCollectorMode", "metricCollectorAddress", "regionId", "traceOn",
         "enableRemotingLocalProxyGrpc", "localProxyConnectTimeoutMs", "enablePrintJstack",
         "printJstackInMillis", "printThreadPoolStatusInMillis", "sendLatencyEnable", "startDetectorEnable",
-        "detectTimeout", "detectInterval", "tlsCertWatchIntervalMs", "metricsExporterType",
-        "metricsPromExporterPort", "metricsPromExporterHost", "metricsLabel", "metricsInDelta",
+        "detectTimeout", "detectInterval", "tlsCertWatchIntervalMs", "metricsInDelta",
         "metricsGrpcExporterTarget", "metricsGrpcExporterHeader", "metricGrpcExporterTimeOutInMills",
         "metricGrpcExporterIntervalInMills", "metricLoggingExporterIntervalInMills",
     ]

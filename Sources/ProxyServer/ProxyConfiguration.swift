@@ -1,4 +1,5 @@
 import MessageModel
+import ServerSupport
 
 /// How a proxy runs: the keys of `rmq-proxy.json` that have a meaning here.
 package struct ProxyConfiguration: Sendable {
@@ -48,6 +49,13 @@ package struct ProxyConfiguration: Sendable {
     package var isTLSTestMode = true
     /// File with the broker's configuration, in local mode.
     package var brokerConfigurationPath: String?
+
+    /// The port for metrics and health.
+    package var monitor = MonitorSettings()
+    /// The cluster that metrics name.
+    package var proxyClusterName = "DefaultCluster"
+    /// The name that metrics give this proxy; nil is the host's.
+    package var proxyName: String?
 
     /// Limits of messages.
     package var messages = MessageLimits()

@@ -1,6 +1,7 @@
 import BrokerServer
 import Logging
 import MessageModel
+import MonitorServer
 import NIOCore
 import NIOPosix
 import RemotingTransport
@@ -64,24 +65,46 @@ enum BrokerProgram {
         if configuration.tls.settings.namesFiles { try certificate.load() }
         lifecycle.onReload { certificate.reload() }
         let broker = try Broker.onDisk(configuration, logger: logger)
-        try broker.open()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount)
+        let monitor = try await openMonitor(of: broker, on: group, logger)
         var serverConfiguration = RemotingServerConfiguration()
         serverConfiguration.use(configuration.tls, certificate)
         let node = BrokerNode(
             broker: broker, group: group, serverConfiguration: serverConfiguration, logger: logger)
-        do {
-            let port = try await node.start()
-            let address = HostPort(host: configuration.bindAddress, port: port)
-            ProgramStart.printReady(program: "mqbroker", address: address.description)
-            await lifecycle.stopRequested()
-        } catch {
-            try broker.close()
-            throw error
-        }
+        // Whoever asks while the broker recovers is told how far it is.
+        let port = try await node.open()
+        let address = HostPort(host: configuration.bindAddress, port: port)
+        ProgramStart.printReady(program: "mqbroker", address: address.description)
+        await lifecycle.stopRequested()
         await node.stop(graceMillis: drainMillisMax)
         try broker.close()
+        await monitor?.shutdown()
         try await group.shutdownGracefully()
         logger.info("stopped")
+    }
+
+    /// Opens the port for metrics and health, if there is to be one.
+    private static func openMonitor(
+        of broker: Broker, on group: any EventLoopGroup, _ logger: Logger
+    ) async throws -> MonitorServer? {
+        let settings = broker.configuration.monitor
+        guard settings.isEnabled else { return nil }
+        let pages = MonitorPages(
+            metrics: {
+                var page = MetricsPage(common: broker.metricLabels, rowsMax: settings.seriesMax)
+                broker.addMetrics(to: &page)
+                return MonitorAnswer(status: 200, contentType: MetricsPage.contentType, body: page.text)
+            },
+            health: {
+                let health = broker.health
+                return .health(isWell: health.isWell, json: health.json.serializedText)
+            })
+        let server = MonitorServer(group: group, pages: pages, logger: logger)
+        let address = HostPort(host: settings.host ?? broker.configuration.bindAddress, port: settings.port)
+        let port = try await ProgramStart.openPort(address) {
+            try await server.bind(host: address.host, port: address.port)
+        }
+        logger.info("metrics and health", metadata: ["address": "\(HostPort(host: address.host, port: port))"])
+        return server
     }
 }

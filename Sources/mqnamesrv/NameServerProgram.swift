@@ -1,5 +1,6 @@
 import Logging
 import MessageModel
+import MonitorServer
 import NIOCore
 import NIOPosix
 import NameServer
@@ -57,12 +58,39 @@ enum NameServerProgram {
         address.port = try await ProgramStart.openPort(address) { [address] in
             try await server.bind(host: address.host, port: address.port)
         }
+        let monitor = try await openMonitor(configuration, nameServer, server, group, logger)
         nameServer.startScanning(on: group.next())
         ProgramStart.printReady(program: "mqnamesrv", address: address.description)
         await lifecycle.stopRequested()
         await server.shutdown(graceMillis: drainMillisMax)
+        await monitor?.shutdown()
         await withCheckedContinuation { continuation in files.close { continuation.resume() } }
         try await group.shutdownGracefully()
         logger.info("stopped")
+    }
+
+    /// Opens the port for metrics and health, if there is to be one.
+    private static func openMonitor(
+        _ configuration: NameServerConfiguration, _ nameServer: NameServer, _ server: RemotingServer,
+        _ group: any EventLoopGroup, _ logger: Logger
+    ) async throws -> MonitorServer? {
+        let settings = configuration.monitor
+        guard settings.isEnabled else { return nil }
+        let pages = MonitorPages(
+            metrics: {
+                var page = MetricsPage(common: nameServer.metricLabels, rowsMax: settings.seriesMax)
+                nameServer.addMetrics(to: &page)
+                page.add(
+                    .gauge, "rocketmq_namesrv_connections", "Connections to the name server",
+                    Int64(server.connectionCount))
+                return MonitorAnswer(status: 200, contentType: MetricsPage.contentType, body: page.text)
+            }, health: { .health(isWell: true, json: #"{"status":"ready"}"#) })
+        let monitor = MonitorServer(group: group, pages: pages, logger: logger)
+        let address = HostPort(host: settings.host ?? configuration.bindAddress, port: settings.port)
+        let port = try await ProgramStart.openPort(address) {
+            try await monitor.bind(host: address.host, port: address.port)
+        }
+        logger.info("metrics and health", metadata: ["address": "\(HostPort(host: address.host, port: port))"])
+        return monitor
     }
 }

@@ -26,7 +26,10 @@ final class LocalSide: BrokerSide {
     private let brokerPort: Int
     private let logger: Logger
 
-    init(configuration: ProxyConfiguration, group: any EventLoopGroup, logger: Logger) async throws {
+    /// Opens the broker; its health can be asked of `monitor` from before it recovers.
+    init(
+        configuration: ProxyConfiguration, group: any EventLoopGroup, monitor: ProxyMonitor, logger: Logger
+    ) async throws {
         self.logger = logger
         let surroundings = BrokerConfiguration.Surroundings.ofThisHost()
         let address = configuration.nameServers.first ?? HostPort(host: "127.0.0.1", port: 9876)
@@ -37,16 +40,12 @@ final class LocalSide: BrokerSide {
         let certificate = LazyTLSContext(brokerConfiguration.tls.settings, logger: logger)
         if brokerConfiguration.tls.settings.namesFiles { try certificate.load() }
         let broker = try Broker.onDisk(brokerConfiguration, logger: logger)
-        try broker.open()
+        try await monitor.open(watching: broker)
         var serverConfiguration = RemotingServerConfiguration()
         serverConfiguration.use(brokerConfiguration.tls, certificate)
         node = BrokerNode(broker: broker, group: group, serverConfiguration: serverConfiguration, logger: logger)
-        do {
-            brokerPort = try await node.start()
-        } catch {
-            try broker.close()
-            throw error
-        }
+        // Whoever asks while the broker recovers is told how far it is. The gRPC port opens when it serves.
+        brokerPort = try await node.open()
         metadata = LocalMetadata(broker: broker)
         nameServerClient = RemotingClient(eventLoop: group.next(), logger: logger)
         remotingMetadata = ClusterMetadata(

@@ -123,6 +123,13 @@ final class ProxyFront: Sendable {
         return [line] + (remotingPort.flatMap { remoting.front?.describe(port: $0) }.map { [$0] } ?? [])
     }
 
+    /// What it counts now.
+    var figures: ProxyFigures {
+        ProxyFigures(
+            isReady: readiness.isReady, grpcConnections: server.connectionCount,
+            remotingConnections: remoting.front?.connectionCount ?? 0)
+    }
+
     func drain() async {
         readiness.drain()
         probing.cancel()

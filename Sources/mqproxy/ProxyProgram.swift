@@ -53,13 +53,18 @@ enum ProxyProgram {
         let lifecycle = try Lifecycle(logger: logger, drainMillisMax: Int(configuration.drainMillisMax) + 5_000)
         let threads = configuration.loopCount > 0 ? configuration.loopCount : System.coreCount
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
-        let brokers: any BrokerSide =
-            switch configuration.mode {
-            case .cluster: ClusterSide(configuration: configuration, group: group, logger: logger)
-            case .local: try await LocalSide(configuration: configuration, group: group, logger: logger)
-            }
+        let monitor = ProxyMonitor(configuration: configuration, group: group, logger: logger)
+        let brokers: any BrokerSide
+        switch configuration.mode {
+        case .cluster:
+            try await monitor.open()
+            brokers = ClusterSide(configuration: configuration, group: group, logger: logger)
+        case .local:
+            brokers = try await LocalSide(configuration: configuration, group: group, monitor: monitor, logger: logger)
+        }
         let front = try ProxyFront(
             configuration: configuration, group: group, brokers: brokers, logger: logger)
+        monitor.watch(front)
         let port: Int
         let remotingPort: Int?
         do {
@@ -77,6 +82,7 @@ enum ProxyProgram {
         await lifecycle.stopRequested()
         await front.drain()
         await brokers.shutdown()
+        await monitor.shutdown()
         try await group.shutdownGracefully()
     }
 }

@@ -63,6 +63,9 @@ final class RemotingFront: Sendable {
         server.adopt(channel, bytes, remoteAddress: remoteAddress)
     }
 
+    /// Connections that are open now.
+    var connectionCount: Int { server.connectionCount }
+
     /// What clients are told, for the operator.
     func describe(port: Int) -> String {
         let told = configuration.remotingAdvertisedHost.map { "\($0):\(port)" } ?? "the address they dialled"

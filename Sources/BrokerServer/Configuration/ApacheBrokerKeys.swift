@@ -62,9 +62,8 @@ enum ApacheBrokerKeys {
         maxOffsetMapSize maxRecoveryCommitlogFiles maxSlaveResendLength maxTopicLength
         maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk memTableFlushInterval
         messageIndexSafe messageRequestMode messageStorePlugIn metricGrpcExporterIntervalInMills
-        metricGrpcExporterTimeOutInMills metricLoggingExporterIntervalInMills metricsExporterType
-        metricsGrpcExporterHeader metricsGrpcExporterTarget metricsInDelta metricsLabel metricsOtelCardinalityLimit
-        metricsPromExporterHost metricsPromExporterPort migrateAuthFromV1Enabled minInSyncReplicas
+        metricGrpcExporterTimeOutInMills metricLoggingExporterIntervalInMills
+        metricsGrpcExporterHeader metricsGrpcExporterTarget metricsInDelta migrateAuthFromV1Enabled minInSyncReplicas
         offsetCheckInSlave osPageCacheBusyTimeOutMills popCkMaxBufferSize popCkOffsetMaxQueueSize
         popCkStayBufferTime popCkStayBufferTimeOut popConsumerKVServiceInit popFromRetryProbability
         popPollingMapSize popResponseReturnActualRetryTopic preferredLeader processReplyMessageThreadPoolNums

@@ -105,6 +105,8 @@ package struct BrokerConfiguration: Sendable {
     package var delay = DelaySettings()
     /// The store's part.
     package var store = StoreConfiguration()
+    /// The port for metrics and health.
+    package var monitor = MonitorSettings()
     /// Every key with its effective value, one a line.
     package var listing = ""
     /// The file it was read from, where changes at run time are kept; nil when there is none.
@@ -170,6 +172,7 @@ extension BrokerConfiguration {
         configuration.store.delayLevels = configuration.delay.levels
         try configuration.readTransactions(&reader)
         configuration.tls = try BrokerTLS(&reader)
+        configuration.monitor = try MonitorSettings(&reader)
         try refuseUnsupported(&reader)
         let report = try reader.finish()
         configuration.listing = report.listing

@@ -1,3 +1,15 @@
+/// Where a group that pops is in a queue.
+package struct PopProgress: Sendable {
+    /// Everything before this offset is acknowledged.
+    package var lowWater: Int64
+    /// The first offset that was never handed out.
+    package var next: Int64
+    /// Messages before `next` that were handed out and are not acknowledged.
+    package var inFlight: Int
+    /// Messages before `next` that were passed over, as their message group was blocked.
+    package var deferred: Int
+}
+
 extension DeliveryService {
     /// The topics on which a group has committed offsets, or of which it has popped messages.
     package func topics(group: String) -> [String] {

@@ -243,11 +243,15 @@ package final class DeliveryService: Sendable {
         if isAhead { offsets.commit(group: group, topic: topic, queueID: queueID, offset: offset) }
     }
 
-    /// Messages of a queue that a group has not been handed yet or has not acknowledged; nil without a ledger.
-    package func progress(group: String, topic: String, queueID: Int32) -> (lowWater: Int64, next: Int64)? {
+    /// Where a group that pops is in a queue; nil without a ledger.
+    package func progress(group: String, topic: String, queueID: Int32) -> PopProgress? {
         table.find(SubscriptionKey(group: group, topic: topic))?.withState { state in
             guard queueID >= 0, Int(queueID) < state.queues.count else { return nil }
-            return state.queues[Int(queueID)].map { ($0.ledger.lowWater, $0.ledger.nextOffset) }
+            return state.queues[Int(queueID)].map { queue in
+                PopProgress(
+                    lowWater: queue.ledger.lowWater, next: queue.ledger.nextOffset,
+                    inFlight: queue.ledger.inFlightCount, deferred: queue.ledger.deferredCount)
+            }
         }
     }
 

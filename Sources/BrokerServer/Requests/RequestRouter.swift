@@ -61,6 +61,7 @@ package final class RequestRouter: RemotingService {
 
     /// Answers one request, now or later.
     package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
+        guard broker.isReady else { return connection.respond(to: request, error: broker.notReady) }
         attempt(request, from: connection) { try route(request, from: connection) }
     }
 

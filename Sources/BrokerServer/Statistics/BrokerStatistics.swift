@@ -1,6 +1,7 @@
 import MessageModel
 import NIOConcurrencyHelpers
 import RemotingCodec
+import ServerSupport
 import StorageEngine
 import Synchronization
 
@@ -43,15 +44,18 @@ package final class BrokerStatistics: Sendable {
         var latencies = [LatencyHistogram.Snapshot()]
         var mornings = Mornings()
         var table: StatisticsTable
+        /// How large messages are; nil when nobody will ask.
+        var sizes: SizeClasses?
     }
 
     private let state: NIOLockedValueBox<State>
     private static let samplesMax = 61
     private static let latenciesMax = 7
 
-    /// Nothing counted yet.
-    package init(nowMillis: Int64) {
-        state = NIOLockedValueBox(State(table: StatisticsTable(nowMillis: nowMillis)))
+    /// Nothing counted yet. Sizes are counted when someone will ask for ``messageSizes``.
+    package init(nowMillis: Int64, countsSizes: Bool = false) {
+        state = NIOLockedValueBox(
+            State(table: StatisticsTable(nowMillis: nowMillis), sizes: countsSizes ? SizeClasses() : nil))
     }
 
     // MARK: Counting
@@ -83,12 +87,16 @@ package final class BrokerStatistics: Sendable {
             while index < messages.count {
                 let topic = messages[index].topic
                 var counts = Counts()
+                let first = index
                 while index < messages.count, messages[index].topic == topic {
                     counts += Counts(messages: 1, bytes: Int64(messages[index].size), calls: 1)
                     index += 1
                 }
                 state.table.add(counts, to: .topicPut(topic), nowMillis: nowMillis)
                 state.table.add(counts, to: .brokerPut, nowMillis: nowMillis)
+                if state.sizes != nil, !NameRules.isInternalTopic(topic) {
+                    for message in messages[first..<index] { state.sizes?.add(Int64(message.size)) }
+                }
             }
         }
     }
@@ -133,6 +141,16 @@ package final class BrokerStatistics: Sendable {
         Sample(
             stored: stored, delivered: delivered, found: foundCount.load(ordering: .relaxed),
             missed: missedCount.load(ordering: .relaxed))
+    }
+
+    /// Where the counters of topics and groups stand.
+    var totals: [(subject: StatisticsTable.Subject, counts: Counts)] { state.withLockedValue { $0.table.totals } }
+
+    /// How large the records of messages are that came into topics of users; nil when that is not counted.
+    var messageSizes: MetricHistogram? {
+        state.withLockedValue { state in
+            state.sizes.map { MetricHistogram(bounds: SizeClasses.bounds, counts: $0.counts, sum: $0.sum) }
+        }
     }
 
     /// Takes a sample; call every `samplePeriodMillis` with the number of the local day, counted from any day.
@@ -209,6 +227,20 @@ package final class BrokerStatistics: Sendable {
                 perEvent: growth.counts.calls > 0 ? Double(sum) / Double(growth.counts.calls) : 0)
         }
         return BrokerStatsData(minute: span(.minute), hour: span(.hour), day: span(.day))
+    }
+}
+
+/// How many messages had which size, in Apache's classes.
+struct SizeClasses: Sendable {
+    /// The largest record of each class but the last, in bytes.
+    static let bounds: [Int64] = [1 << 10, 4 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20]
+
+    private(set) var counts = [Int64](repeating: 0, count: bounds.count + 1)
+    private(set) var sum: Int64 = 0
+
+    mutating func add(_ bytes: Int64) {
+        counts[Self.bounds.firstIndex { bytes <= $0 } ?? Self.bounds.count] += 1
+        sum += bytes
     }
 }
 

@@ -41,6 +41,9 @@ package struct StatisticsTable: Sendable {
         entries[subject]?.add(counts, nowMillis: nowMillis)
     }
 
+    /// Where every counter stands.
+    package var totals: [(subject: Subject, counts: Counts)] { entries.map { ($0.key, $0.value.current) } }
+
     /// Takes samples; call every 10 seconds.
     package mutating func tick(nowMillis: Int64) {
         lastTickMillis = nowMillis

@@ -116,6 +116,11 @@ extension TransactionService {
                 + "end it")
     }
 
+    /// How transactions of producers ended since the start, and how many are open.
+    var counts: (committed: [String: Int64], rolledBack: Int64, open: Int) {
+        state.withLockedValue { ($0.committed, $0.rolledBack, $0.table.openCount) }
+    }
+
     private func release(_ half: TransactionTable.Half) {
         let now = dependencies.nowMillis()
         state.withLockedValue { $0.table.failed(half.queueOffset, nowMillis: now) }
@@ -127,6 +132,7 @@ extension TransactionService {
         let now = dependencies.nowMillis()
         state.withLockedValue { state in
             state.table.ended(half.queueOffset, as: .rollback, nowMillis: now)
+            state.rolledBack += 1
             state.waiters.append(completion)
         }
         flushOps(isForced: true)
@@ -155,7 +161,10 @@ extension TransactionService {
             switch outcome {
             case .stored:
                 let now = dependencies.nowMillis()
-                state.withLockedValue { $0.table.ended(half.queueOffset, as: .commit, nowMillis: now) }
+                state.withLockedValue { state in
+                    state.table.ended(half.queueOffset, as: .commit, nowMillis: now)
+                    state.committed[topicName, default: 0] += 1
+                }
                 flushOps(isForced: false)
                 completion(.success(()))
             case .failed(let error):

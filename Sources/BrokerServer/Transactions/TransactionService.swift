@@ -64,6 +64,9 @@ package final class TransactionService: Sendable {
         var savedMillis: Int64 = 0
         /// How often progress has to be written before it may rest.
         var savesLeft = 0
+        /// Transactions committed since the start, by topic, and rolled back.
+        var committed: [String: Int64] = [:]
+        var rolledBack: Int64 = 0
     }
 
     /// How far the queues are done with, and the log is known to have its op messages; true of a log that reaches to

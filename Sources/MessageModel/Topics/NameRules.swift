@@ -79,6 +79,11 @@ package enum NameRules {
     /// Whether it is a dead-letter topic.
     package static func isDLQTopic(_ name: String) -> Bool { name.hasPrefix(dlqPrefix) }
 
+    /// Whether nobody but the broker puts messages into it: a system topic, or one of retries or dead letters.
+    package static func isInternalTopic(_ name: String) -> Bool {
+        isRetryTopic(name) || isDLQTopic(name) || isSystemTopic(name)
+    }
+
     /// The retry topic of a group.
     package static func retryTopic(_ group: String) -> String { retryPrefix + group }
 

@@ -187,6 +187,8 @@ import Testing
             }
             // Of a later release.
             #expect(ours.removeValue(forKey: "configBlackList") == "")
+            // Apache's name servers have no metrics.
+            ours = ours.filter { !$0.key.hasPrefix("metrics") }
             #expect(Set(ours.keys).isSubset(of: theirs.keys))
             #expect(theirs.filter { ours[$0.key] != nil } == ours)
             // What is missing means nothing here: memory, threads and sockets of Java.
