@@ -12,6 +12,7 @@ os.environ["HOME"] = tempfile.mkdtemp(prefix="rocketmq-it-home-")
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 sys.path.insert(0, str(Path(__file__).parent))
 
+from harness import preload  # noqa: E402
 from harness.deployments import Cluster, Local  # noqa: E402
 from harness.programs import BINARIES  # noqa: E402
 
@@ -77,3 +78,13 @@ def fresh_local(tmp_path):
     yield make
     for deployment in made:
         deployment.stop()
+
+
+@pytest.fixture
+def slow_flush(tmp_path, monkeypatch):
+    """Servers started from here on take as long for a flush as the returned file says, in microseconds."""
+    micros = tmp_path / "flush-micros"
+    micros.write_text("0")
+    monkeypatch.setenv("LD_PRELOAD", str(preload.build(preload.SLOW_FLUSH, tmp_path)))
+    monkeypatch.setenv("SLOW_FLUSH", str(micros))
+    return micros

@@ -5,6 +5,7 @@ import struct
 import subprocess
 
 import pytest
+from harness import preload
 from harness.programs import BINARIES
 
 # Counts into a file that is shared with the test, one a process.
@@ -79,12 +80,9 @@ class Counters:
 @pytest.fixture
 def counted(tmp_path, monkeypatch, fresh_cluster):
     """A cluster whose servers count, and their counters."""
-    source, library = tmp_path / "shim.c", tmp_path / "shim.so"
-    source.write_text(SHIM)
-    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
     counts = tmp_path / "counts"
     counts.mkdir()
-    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("LD_PRELOAD", str(preload.build(SHIM, tmp_path)))
     monkeypatch.setenv("ALLOCATION_COUNTS", str(counts))
     cluster = fresh_cluster(brokers=1)
     monkeypatch.delenv("LD_PRELOAD")

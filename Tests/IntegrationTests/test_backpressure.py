@@ -7,7 +7,6 @@ import subprocess
 import threading
 import time
 
-import pytest
 from harness.http2 import (
     DATA,
     END_HEADERS,
@@ -34,41 +33,6 @@ SUCCESS, FLUSH_DISK_TIMEOUT = 0, 10
 ANONYMOUS_BYTES_MAX = 200 * MEGABYTE
 # Others wait for the two cores as well; a server that makes them wait for its own reasons takes far longer.
 OTHERS_SECONDS_MAX = 2
-
-# Each flush takes as long as the file named by SLOW_FLUSH says, in milliseconds.
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-int fdatasync(int descriptor) {
-    int (*real)(int) = dlsym(RTLD_NEXT, "fdatasync");
-    const char *path = getenv("SLOW_FLUSH");
-    FILE *file = path == NULL ? NULL : fopen(path, "r");
-    unsigned millis = 0;
-    if (file != NULL) {
-        if (fscanf(file, "%u", &millis) != 1) millis = 0;
-        fclose(file);
-    }
-    usleep(millis * 1000);
-    return real(descriptor);
-}
-"""
-
-
-@pytest.fixture
-def slow_flush(tmp_path, monkeypatch):
-    """Servers started from here on take as long for a flush as the returned file says."""
-    source, library = tmp_path / "shim.c", tmp_path / "shim.so"
-    source.write_text(SHIM)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
-    millis = tmp_path / "millis"
-    millis.write_text("0")
-    monkeypatch.setenv("LD_PRELOAD", str(library))
-    monkeypatch.setenv("SLOW_FLUSH", str(millis))
-    return millis
 
 
 def bench(*arguments: str) -> dict:
@@ -124,7 +88,7 @@ def test_senders_faster_than_the_disk(slow_flush, fresh_cluster, monkeypatch):
     with RawClient(cluster.endpoint) as client:
         for number in range(5):
             client.send_ok(message(read, b"%d" % number))
-        slow_flush.write_text("200")
+        slow_flush.write_text("200000")
         with Meanwhile(cluster, lambda: bench(
                 "produce", "--namesrv", cluster.namesrv, "-t", topic, "--producers", "8", "--in-flight", "512",
                 "--duration", "4", "--warm-up", "0")) as load:
@@ -146,7 +110,7 @@ def test_a_disk_too_slow_for_the_timeout_answers_so_and_recovers(slow_flush, fre
     topic = cluster.topic()
     with RemotingSocket(cluster.broker_address, timeout=20) as client:
         assert send(client, topic, b"before")["code"] == SUCCESS
-        slow_flush.write_text("3000")
+        slow_flush.write_text("3000000")
         started = time.monotonic()
         assert send(client, topic, b"during")["code"] == FLUSH_DISK_TIMEOUT
         assert time.monotonic() - started < 2.9, "the answer does not wait for the flush"
@@ -227,3 +191,19 @@ def test_a_grpc_client_that_does_not_read(fresh_cluster):
             assert_others_are_served(cluster, other, cluster.group())
     load.assert_bounded()
     cluster.assert_alive()
+
+
+def test_senders_at_once_share_flushes(slow_flush, fresh_cluster, monkeypatch):
+    """Group commit, on a disk of 2 ms a flush: with 64 senders that send one after the other, at least 20 times the
+    throughput of one."""
+    cluster = fresh_cluster(flushDiskType="SYNC_FLUSH")
+    monkeypatch.delenv("LD_PRELOAD")
+    topic = cluster.topic()
+    slow_flush.write_text("2000")
+    one, many = (
+        bench("produce", "--namesrv", cluster.namesrv, "-t", topic, "--producers", str(senders), "--in-flight", "1",
+              "--duration", "3", "--warm-up", "1")["sent"]
+        for senders in (1, 64))
+    print(f"one sender {one['perSecond']:.0f}/s, 64 senders {many['perSecond']:.0f}/s")
+    assert one["perSecond"] < 500, "the disk is not slow"
+    assert many["perSecond"] >= 20 * one["perSecond"]

@@ -1,8 +1,7 @@
 """A disk that refuses to flush: no send is called durable, and the broker says so everywhere until it is restarted."""
 
-import subprocess
-
 import pytest
+from harness import preload
 from harness.raw import OK, RawClient, message
 from harness.waiting import eventually
 
@@ -42,11 +41,8 @@ int msync(void *start, size_t length, int flags) {
 @pytest.fixture
 def failing_flush(tmp_path, monkeypatch):
     """Servers started from here on fail to flush while the returned file exists."""
-    source, library = tmp_path / "shim.c", tmp_path / "shim.so"
-    source.write_text(SHIM)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
     trigger = tmp_path / "disk-is-dying"
-    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("LD_PRELOAD", str(preload.build(SHIM, tmp_path)))
     monkeypatch.setenv("FAIL_FLUSH", str(trigger))
     return trigger
 

@@ -6,6 +6,7 @@ import mmap
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +15,10 @@ from report import Line, write_reports
 from servers import NAMESRV, PROXY, Apache, Ours
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Tests" / "IntegrationTests"))
+
+from harness import preload  # noqa: E402
+
 GROUPS = ("yardstick", "send", "receive", "idle", "start", "sync")
 CONNECTIONS = 2_000
 WAITERS = 1_000
@@ -136,16 +141,30 @@ class Bench:
             self.add(f"{server.name} start", server.ready_millis, "ms", "max", 200)
 
     def sync(self) -> None:
-        system = Ours(self.binaries, "SYNC_FLUSH")
-        try:
-            system.topic()
-            one = self.mqbench("produce", "--producers", "1", "--in-flight", "1", system=system, remoting=True)
-            many = self.mqbench("produce", "--producers", "64", "--in-flight", "1", system=system, remoting=True)
-            ratio = many["sent"]["perSecond"] / one["sent"]["perSecond"]
-            self.add("SYNC_FLUSH, one sender", one["sent"]["perSecond"], "messages/s", None, None)
-            self.add("SYNC_FLUSH, 64 senders against one", ratio, "times", "min", 20)
-        finally:
-            system.stop()
+        """This machine's disk may flush in a tenth of a millisecond: then one sender is held up by little but CPU, which
+        64 share. A disk of 2 ms shows what group commit does."""
+        self.sync_ratio("this disk", None)
+        self.sync_ratio("a disk of 2 ms", 20)
+
+    def sync_ratio(self, label: str, budget: float | None) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {}
+            if budget is not None:
+                micros = Path(folder) / "micros"
+                micros.write_text("2000")
+                environment = {"LD_PRELOAD": str(preload.build(preload.SLOW_FLUSH, Path(folder))),
+                               "SLOW_FLUSH": str(micros)}
+            system = Ours(self.binaries, "SYNC_FLUSH", environment=environment)
+            try:
+                system.topic()
+                one, many = (
+                    self.mqbench("produce", "--producers", count, "--in-flight", "1", system=system, remoting=True)
+                    for count in ("1", "64"))
+            finally:
+                system.stop()
+        ratio = many["sent"]["perSecond"] / one["sent"]["perSecond"]
+        self.add(f"SYNC_FLUSH on {label}, one sender", one["sent"]["perSecond"], "messages/s", None, None)
+        self.add(f"SYNC_FLUSH on {label}, 64 senders against one", ratio, "times", "min" if budget else None, budget)
 
     def ours(self) -> Ours:
         return Ours(self.binaries)

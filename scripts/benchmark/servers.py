@@ -19,12 +19,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Server:
     """One process of ours; `ready_millis` is from the start to the line that says it serves."""
 
-    def __init__(self, name: str, command: list[str], folder: Path):
+    def __init__(self, name: str, command: list[str], folder: Path, environment: dict[str, str] | None = None):
         self.name = name
         self.log = folder / f"{name}.log"
         started = time.monotonic()
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                            env={**os.environ, **(environment or {})})
         while not re.search(rb"ready on", self.log.read_bytes()):
             if self.process.poll() is not None or time.monotonic() - started > 30:
                 raise SystemExit(f"{name} did not start:\n{self.log.read_text()}")
@@ -55,7 +56,8 @@ class Ours:
 
     label = "this tree"
 
-    def __init__(self, binaries: Path, flush: str = "ASYNC_FLUSH", topics: list[str] | None = None):
+    def __init__(self, binaries: Path, flush: str = "ASYNC_FLUSH", topics: list[str] | None = None,
+                 environment: dict[str, str] | None = None):
         self.binaries = binaries
         self.folder = Path(tempfile.mkdtemp(prefix="mqbench-"))
         if topics:
@@ -65,7 +67,8 @@ class Ours:
         broker_conf.write_text(broker_configuration(self.folder / "store", flush))
         proxy_conf.write_text(json.dumps({"namesrvAddr": NAMESRV, "grpcServerPort": PROXY_PORT}))
         self.namesrv = Server("mqnamesrv", [str(binaries / "mqnamesrv"), "-c", str(namesrv_conf)], self.folder)
-        self.broker = Server("mqbroker", [str(binaries / "mqbroker"), "-c", str(broker_conf)], self.folder)
+        self.broker = Server("mqbroker", [str(binaries / "mqbroker"), "-c", str(broker_conf)], self.folder,
+                             environment)
         self.proxy = Server("mqproxy", [str(binaries / "mqproxy"), "-pc", str(proxy_conf)], self.folder)
         self.servers = [self.namesrv, self.broker, self.proxy]
         self.pids = {"proxy": self.proxy.pid, "broker": self.broker.pid}

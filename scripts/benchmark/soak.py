@@ -1,0 +1,123 @@
+"""A long mixed load at half of what the machine takes: see ../bench-soak."""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+from servers import NAMESRV, PROXY, Ours
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = {"v5": ("--proxy", PROXY), "legacy": ("--namesrv", NAMESRV)}
+MINUTE = 60
+
+
+@dataclass
+class Minute:
+    """One minute: both loads together. Memory is anonymous megabytes, CPU is cores."""
+
+    number: int
+    received: int
+    lost: int
+    v5_p999_ms: float
+    legacy_p999_ms: float
+    proxy_cores: float
+    broker_cores: float
+    namesrv_mb: float
+    proxy_mb: float
+    broker_mb: float
+
+
+class Soak:
+    def __init__(self, binaries: Path):
+        self.binaries = binaries
+        self.system = Ours(binaries)
+
+    def start(self, kind: str, seconds: float, rate: int | None) -> subprocess.Popen:
+        command = [str(self.binaries / "mqbench"), "end-to-end", *KINDS[kind], "-t", kind, "-g", f"{kind}-group", "--quiet",
+                   "--json", "--duration", str(seconds), "--warm-up", "1", "--producers", "4", "--in-flight", "16",
+                   "--consumers", "4"]
+        if rate:
+            command += ["--rate", str(rate)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def both(self, seconds: float, rate: int | None) -> dict[str, dict]:
+        running = {kind: self.start(kind, seconds, rate) for kind in KINDS}
+        reports = {}
+        for kind, process in running.items():
+            out, _ = process.communicate()
+            if process.returncode not in (0, 1):
+                raise SystemExit(f"{kind}: exit {process.returncode}\n{out}")
+            reports[kind] = json.loads(out)
+        for kind, report in reports.items():
+            if failures := {**report["sent"]["failures"], **report["received"]["failures"]}:
+                raise SystemExit(f"{kind}: failures {failures}")
+        return reports
+
+    def minute(self, number: int, rate: int) -> Minute:
+        before = [server.cpu_seconds() for server in self.system.servers]
+        started = time.monotonic()
+        reports = self.both(MINUTE - 5, rate)
+        passed = time.monotonic() - started
+        cores = [(server.cpu_seconds() - cpu) / passed for server, cpu in zip(self.system.servers, before)]
+        memory = [server.anonymous_bytes() / 1e6 for server in self.system.servers]
+        return Minute(
+            number, sum(r["audit"]["received"] for r in reports.values()), sum(r["audit"]["lost"] for r in reports.values()),
+            *(reports[kind]["received"]["latencyMicros"]["p999"] / 1000 for kind in KINDS), cores[2], cores[1], *(
+                memory[0], memory[2], memory[1]))
+
+    def run(self, minutes: int, rate: int | None) -> tuple[int, list[Minute]]:
+        for kind in KINDS:
+            self.system.topic(kind)
+        if rate is None:
+            most = self.both(10, None)
+            rate = int(min(report["received"]["perSecond"] for report in most.values()) / 2)
+        print(f"{rate} messages/s of each kind", flush=True)
+        found = []
+        for number in range(1, minutes + 1):
+            found.append(self.minute(number, rate))
+            print(found[-1], flush=True)
+        return rate, found
+
+
+def write_reports(rate: int, minutes: list[Minute], folder: Path) -> None:
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.release()}, {date.today().isoformat()}"
+    (folder / "soak.json").write_text(json.dumps(
+        {"machine": machine, "ratePerKind": rate, "minutes": [asdict(m) for m in minutes]}, indent=2) + "\n")
+    rows = "".join(
+        f"| {m.number} | {m.received:,} | {m.lost} | {m.v5_p999_ms:.1f} | {m.legacy_p999_ms:.1f} | {m.proxy_cores:.3f} | "
+        f"{m.broker_cores:.3f} | {m.namesrv_mb:.1f} | {m.proxy_mb:.1f} | {m.broker_mb:.1f} |\n" for m in minutes)
+    (folder / "soak.md").write_text(
+        f"# A long run, measured by `scripts/bench-soak`\n\n{machine}. {rate:,} messages of 1 KB a second through the proxy "
+        "(send, receive, acknowledge) and as many by remoting (send, pull), new clients each minute. p99.9 is from the "
+        "planned send to the receipt.\n\n| Minute | Received | Lost | v5 p99.9 ms | legacy p99.9 ms | proxy cores | "
+        f"broker cores | name server MB | proxy MB | broker MB |\n|{'---|' * 10}\n{rows}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", type=Path, required=True)
+    parser.add_argument("--minutes", type=int, default=30)
+    parser.add_argument("--rate", type=int, help="messages a second of each kind; without it half of the most")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
+    options = parser.parse_args()
+    soak = Soak(options.bin)
+    try:
+        rate, minutes = soak.run(options.minutes, options.rate)
+    finally:
+        soak.system.stop()
+    write_reports(rate, minutes, options.out)
+    lost = sum(minute.lost for minute in minutes)
+    # From the second minute on: buffers have their size by then.
+    settled = minutes[1:]
+    grown = settled and max(m.broker_mb + m.proxy_mb for m in settled[-3:]) > 1.25 * max(
+        m.broker_mb + m.proxy_mb for m in settled[:3]) + 5
+    raise SystemExit(f"{lost} messages were lost" if lost else "memory grew" if grown else 0)
+
+
+main()
