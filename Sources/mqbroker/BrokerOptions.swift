@@ -6,7 +6,7 @@ struct BrokerOptions {
          -c,--configFile <file>      broker config file, key=value lines (broker.conf)
          -p,--printConfigItem        print the configuration in force and exit
          -m,--printImportantConfig   print the configuration that is set most often and exit
-         --check                     compare log and queues of the stopped broker's store, print differences and exit
+         --check                     compare log, queues and index of a stopped broker, print differences and exit
          -h,--help                   print this help
         """
 

@@ -1,6 +1,7 @@
 import MessageModel
 
-/// Compares the consume queues of a store that is not in use with what the log says, and reads every record on the way.
+/// Compares the consume queues and the key index of a store that is not in use with what the log says, and reads every
+/// record on the way.
 /// Changes nothing.
 package struct StoreCheck {
     /// What a check found.
@@ -17,12 +18,18 @@ package struct StoreCheck {
         package var wasClean = true
         /// Stretches that cannot be read.
         package var damages: [RecoveryReport.Damage] = []
+        /// Files of the key index, and the entries in them; nil when the index was not checked, as the last stop was not
+        /// clean or the index is switched off.
+        package var index: (files: Int, entries: Int)?
+        /// Where the index does not fit the log, in words; the first hundred.
+        package var indexDifferences: [String] = []
+        package var indexDifferenceCount = 0
         /// Where a queue is not what a rebuild would give, in words; the first hundred.
         package var differences: [String] = []
         package var differenceCount = 0
 
-        /// Whether log and queues are as they should be.
-        package var isGood: Bool { damages.isEmpty && differenceCount == 0 }
+        /// Whether log, queues and index are as they should be.
+        package var isGood: Bool { damages.isEmpty && differenceCount == 0 && indexDifferenceCount == 0 }
 
         fileprivate mutating func differs(_ text: String) {
             differenceCount += 1
@@ -60,6 +67,14 @@ package struct StoreCheck {
         check.report.wasClean = !files.exists(configuration.rootPath + "/abort")
         try check.readLog()
         try check.countUnits()
+        // After a crash the next start repairs the index.
+        if configuration.isIndexEnabled, check.report.wasClean {
+            var index = IndexCheck(configuration, segments: segments, files: files)
+            try index.run()
+            check.report.index = (index.fileCount, index.entryCount)
+            check.report.indexDifferences = index.differences
+            check.report.indexDifferenceCount = index.differenceCount
+        }
         withExtendedLifetime(lock) {}
         return check.report
     }

@@ -69,4 +69,72 @@ struct IndexDamageTests {
         #expect(again.writeRefusal == nil)
         try again.close()
     }
+
+    private func patch(_ path: String, at offset: Int, _ bytes: [UInt8]) throws {
+        let file = try LinuxFileSystem().openFile(path, mode: .existing)
+        var failure: FileSystemError?
+        bytes.withUnsafeBytes { bytes in
+            do throws(FileSystemError) { try file.write(bytes, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// A store of two index files and a half, stopped cleanly, and their paths.
+    private func stopped() throws -> (StoreFixture, [String]) {
+        let fixture = StoreFixture()
+        fixture.configuration.indexSlotCount = 10
+        fixture.configuration.indexEntryCount = 41
+        let store = fixture.makeStore()
+        _ = try store.open(driving: .steps)
+        // Some have two keys, one of them twice, and some none: a record may lie across two files.
+        for number in 0..<75 {
+            let keys = number % 7 == 3 ? "" : "KEYS\u{1}k\(number % 5) x\(number) x\(number)\u{2}"
+            store.append(StoreFixture.message("b\(number)", properties: keys)) { _ in }
+            fixture.clock.advance(900)
+        }
+        while store.dispatchStep() {}
+        let paths = store.index?.state.withLockedValue { $0.files.map(\.path) } ?? []
+        try store.close()
+        return (fixture, paths)
+    }
+
+    @Test("the check of a stopped store takes a good index and finds what is wrong in a bad one")
+    func check() throws {
+        let (fixture, paths) = try stopped()
+        let layout = IndexLayout(slotCount: 10, entryCount: 41)
+        func report() throws -> StoreCheck.Report {
+            try StoreCheck.run(fixture.configuration, files: LinuxFileSystem())
+        }
+        var found = try report()
+        #expect(found.isGood, "\(found.indexDifferences)")
+        #expect(paths.count > 2 && found.index?.files == paths.count && (found.index?.entries ?? 0) > 80)
+        // An entry of another key.
+        try patch(paths[0], at: layout.entryAt(20) + 3, [0x55])
+        found = try report()
+        #expect(!found.isGood && found.differenceCount == 0 && found.indexDifferenceCount > 0)
+    }
+
+    @Test(
+        "each kind of damage has its words",
+        arguments: [
+            (40 + 3, [UInt8(0x7F)], "do not point to their newest entry"),
+            (36, [0x7F], "more entries than it has room for"),
+            // The 20th entry: its log offset, and its link.
+            (40 + 40 + 20 * 20 + 11, [0x01], "there is no message"),
+            (40 + 40 + 20 * 20 + 19, [0x7F], "is not linked"),
+        ])
+    func words(_ offset: Int, _ bytes: [UInt8], _ words: String) throws {
+        let (fixture, paths) = try stopped()
+        try patch(paths[0], at: offset, bytes)
+        let found = try StoreCheck.run(fixture.configuration, files: LinuxFileSystem())
+        #expect(found.indexDifferences.contains { $0.contains(words) }, "\(found.indexDifferences)")
+    }
+
+    @Test("a file that is missing in the middle is noticed")
+    func missing() throws {
+        let (fixture, paths) = try stopped()
+        try LinuxFileSystem().remove(paths[1])
+        let found = try StoreCheck.run(fixture.configuration, files: LinuxFileSystem())
+        #expect(found.indexDifferences.contains { $0.contains("lacks the keys of the message") })
+    }
 }
