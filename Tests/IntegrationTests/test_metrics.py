@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import legacy_send, sdk, transactions
+from harness import legacy_send, preload, sdk, transactions
 from harness.admin import Admin
 from harness.monitor import Monitor
 from harness.ports import free_port
@@ -224,9 +224,7 @@ int posix_fadvise64(int descriptor, off_t offset, off_t length, int advice) {
 @pytest.fixture
 def holding(tmp_path, monkeypatch):
     """A start that finds damage in its log waits there while the returned file exists."""
-    source, library, file = tmp_path / "hold.c", tmp_path / "hold.so", tmp_path / "hold"
-    source.write_text(HOLDING)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+    library, file = preload.build(HOLDING, tmp_path), tmp_path / "hold"
     file.touch()
 
     @contextlib.contextmanager
