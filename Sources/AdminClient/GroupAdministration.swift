@@ -66,14 +66,20 @@ extension AdminClient {
         return connections.sorted { ($0.clientId, $0.address) < ($1.clientId, $1.address) }
     }
 
-    /// What each client of a consumer group says of itself; nil for one that does not answer.
+    /// What each client of a consumer group says of itself, asked by way of all brokers or of one; nil for one that does
+    /// not answer.
     package func consumerStatus(
-        group: String, clientID: String? = nil, isTraceWanted: Bool = false
+        group: String, clientID: String? = nil, broker: String? = nil, isTraceWanted: Bool = false
     ) async throws(AdminError) -> [BrokerAnswer<JSONValue?>] {
-        guard let connections = try await connections(ofGroup: group) else {
+        guard let connections = try await connections(ofGroup: group, broker: broker) else {
             throw AdminError(.notFound, "the consumer group[\(group)] not online")
         }
-        let addresses = try await clusterInfo().brokers.values.compactMap(\.masterAddress).sorted()
+        let addresses =
+            if let broker {
+                [broker]
+            } else {
+                try await clusterInfo().brokers.values.compactMap(\.masterAddress).sorted()
+            }
         var answers: [BrokerAnswer<JSONValue?>] = []
         for client in connections.connections.map(\.clientId) where clientID == nil || client == clientID {
             var info: JSONValue?

@@ -5,14 +5,14 @@ extension MessageStore {
     package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxBytes: Int) -> Bool {
         guard let queue = queues.find(topic: topic, queueId: queueId) else { return false }
         let bounds = queue.bounds
-        guard from >= bounds.min, from < bounds.max - Self.freshUnits, let unit = try? queue.read(at: from),
+        guard from >= bounds.min, from < bounds.max, let unit = try? queue.read(at: from),
             unit.logOffset < maxLogOffset - Self.freshBytes, let segment = segments.segment(at: unit.logOffset)
         else { return false }
         return !segment.isResident(from: unit.logOffset, count: maxBytes)
     }
 
-    /// What was written this lately is in the page cache: no need to ask the system.
-    private static var freshUnits: Int64 { 1_024 }
+    /// What was written this lately is in the page cache: no need to ask the system. In a queue with little traffic even the
+    /// newest message may be older.
     private static var freshBytes: Int64 { 32 << 20 }
 
     /// Whether reading some messages of a queue may have to wait for the disk. Other than ``readMayBlock(topic:queueId:from:maxBytes:)``
@@ -20,7 +20,7 @@ extension MessageStore {
     package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxCount: Int) -> Bool {
         guard let queue = queues.find(topic: topic, queueId: queueId) else { return false }
         let bounds = queue.bounds
-        guard from >= bounds.min, from < bounds.max - Self.freshUnits, let first = try? queue.read(at: from),
+        guard from >= bounds.min, from < bounds.max, let first = try? queue.read(at: from),
             first.logOffset < maxLogOffset - Self.freshBytes
         else { return false }
         let end = min(bounds.max, from + Int64(max(1, maxCount)))

@@ -97,6 +97,9 @@ def test_clients_are_listed(fresh_cluster):
         status = cluster.admin.run("consumerStatus", "-g", group, "-i", client, "--json").expect_success().json
         assert set(status) == {client}
         assert status[client]["properties"]["PROP_CONSUME_TYPE"] == "CONSUME_PASSIVELY"
+        same = cluster.admin.run(
+            "consumerStatus", "-g", group, "-i", client, "-b", cluster.broker.address, "--json", namesrv=False)
+        assert set(same.expect_success().json) == {client}
         both = cluster.admin.run("consumerStatus", "-g", group, "--json").expect_success().json
         assert len(both) == 2 and all(info is not None for info in both.values())
         assert first.process.poll() is None and second.process.poll() is None

@@ -70,12 +70,14 @@ extension Command {
     static let consumerStatus = Command(
         name: "consumerStatus", summary: "Query consumer's internal data structure.",
         options: [
-            group, CommandOption("i", "clientId", "The consumer's client id"),
+            group, broker, CommandOption("i", "clientId", "The consumer's client id"),
             CommandOption("s", "jstack", "Run jstack command in the consumer progress", takesValue: false),
         ],
+        worksWithoutNameServer: { $0.isGiven("brokerAddr") },
         run: { options, admin in
             let answers = try await admin.consumerStatus(
                 group: try options.required("consumerGroup"), clientID: options.string("clientId"),
+                broker: options.string("brokerAddr"),
                 isTraceWanted: options.isGiven("jstack"))
             var lines: [String] = []
             var json = JSONObject()

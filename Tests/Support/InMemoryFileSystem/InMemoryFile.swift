@@ -84,6 +84,8 @@ final class InMemoryRegion: MappedRegion {
         self.files = files
     }
 
+    func isResident(from offset: Int, count: Int) -> Bool { !files.state.withLockedValue { $0.isEvicted } }
+
     func prepareForWriting(from offset: Int, count: Int) throws(FileSystemError) {
         try files.run(.write, "populate", path) { state throws(FileSystemError) in
             try InMemoryFileSystem.takeRoom(node, offset, count, "populate", path, &state)

@@ -22,12 +22,17 @@ package final class InMemoryFileSystem: FileSystem {
         /// The disk of the next machine, once power was lost in the middle of an operation.
         var remains: DirectoryNode?
         var random: SeededGenerator
+        /// Nothing that is mapped is in memory.
+        var isEvicted = false
         var operations = 0
         var injected = 0
     }
 
     let state: NIOLockedValueBox<State>
     let nowMillis: @Sendable () -> Int64
+
+    /// Says from now on that nothing that is mapped is in memory, or that all is again.
+    package func setEvicted(_ isEvicted: Bool = true) { state.withLockedValue { $0.isEvicted = isEvicted } }
 
     /// An empty disk of a size. `seed` decides what a loss of power leaves.
     package init(
