@@ -166,6 +166,14 @@ extension GRPCConnection: HTTP2SessionDelegate {
         cancel(call, .deadlineExceeded, "deadline exceeded")
     }
 
+    /// Ends the streams both ways on which nothing came yet: the service does not know them, and they could stay forever.
+    func endUnusedCalls() {
+        session?.forEachOpenStream { stream in
+            guard let call = openCall(of: stream), call.kind == .bidi, !call.isSurfaced else { return }
+            cancel(call, .unavailable, "the server is shutting down")
+        }
+    }
+
     /// Ends every open call.
     func endCalls(_ status: GRPCStatus, _ message: String) {
         session?.forEachOpenStream { stream in

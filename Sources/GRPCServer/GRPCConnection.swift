@@ -305,6 +305,7 @@ final class GRPCConnection: ChannelInboundHandler, RemovableChannelHandler, @unc
         if let notice = drainNoticeMillis, nowMillis >= notice {
             drainNoticeMillis = nil
             session.refuseNewStreams()
+            endUnusedCalls()
             return closeIfDrained()
         }
         if nowMillis >= retireMillis {

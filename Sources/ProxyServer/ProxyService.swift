@@ -121,6 +121,8 @@ package final class ProxyService: GRPCService {
     let deliveries: OpenDeliveries
     var brokerHealth = BrokerHealth()
     var questions = PendingQuestions()
+    /// The proxy stops: nothing is to wait here any more.
+    private(set) var isDraining = false
 
     var configuration: ProxyConfiguration { context.configuration }
 
@@ -192,6 +194,7 @@ package final class ProxyService: GRPCService {
 
     /// The proxy stops.
     package func drain() {
+        isDraining = true
         endParkedCalls()
     }
 

@@ -195,6 +195,19 @@ import Testing
         }
     }
 
+    @Test func drainDoesNotWaitForStreamsThatNothingCameOn() async throws {
+        try await EchoServer.with { echo in
+            let client = try await echo.connect()
+            let id = try await client.run { $0.open(GRPCTestClient.fields(EchoService.Method.bidi.path)) }
+            #expect(try await client.call(Self.echo).grpcStatus == 0)
+            let started = ContinuousClock.now
+            await echo.server.drain(deadlineMillis: 60_000)
+            #expect(ContinuousClock.now - started < .seconds(30))
+            #expect(try await client.answer(of: id).grpcStatus == 14)
+            try await client.waitForClose()
+        }
+    }
+
     @Test func drainEndsWhatIsLeftAtItsDeadline() async throws {
         try await EchoServer.with { echo in
             let client = try await echo.connect()

@@ -37,8 +37,8 @@ def balanced(fresh_cluster, tmp_path):
     program = shutil.which("haproxy") or "/usr/sbin/haproxy"
     running = []
 
-    def make(version: int):
-        cluster = fresh_cluster(brokers=2, proxies=3)
+    def make(version: int, **options):
+        cluster = fresh_cluster(brokers=2, proxies=3, **options)
         port = free_port()
         header = "send-proxy check-send-proxy" if version == 1 else "send-proxy-v2 check-send-proxy"
         servers = "\n".join(f"    server p{n} {proxy.endpoint}" for n, proxy in enumerate(cluster.proxies))

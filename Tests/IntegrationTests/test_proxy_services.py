@@ -145,6 +145,40 @@ def test_drain_answers_what_waits_and_sends_clients_elsewhere(fresh_cluster):
     assert commands == ["reconnect_endpoints_command", "UNAVAILABLE"]
 
 
+def test_drain_waits_for_no_stream_without_settings_and_no_late_receive(fresh_cluster):
+    """Python's SDK opens a stream anew without sending its settings; and clients call until they see the end."""
+    cluster = fresh_cluster(brokers=1)
+    topic, group = cluster.topic(), cluster.group()
+    ended = []
+    with RawClient(cluster.endpoint) as client:
+        assert client.query_route(topic).status.code == OK
+        stream = client.stub.Telemetry(iter_nothing(), metadata=client.metadata, timeout=60)
+        stream.add_done_callback(lambda call: ended.append(call.code().name))
+        finished = threading.Event()
+
+        def receive_again_and_again() -> None:
+            while not finished.is_set():
+                try:
+                    client.receive(topic, group, poll_seconds=20, timeout=30)
+                except grpc.RpcError:
+                    return
+
+        thread = threading.Thread(target=receive_again_and_again, daemon=True)
+        thread.start()
+        time.sleep(1)
+        started = time.monotonic()
+        assert cluster.proxy.terminate() == 0
+        assert time.monotonic() - started < 5
+        finished.set()
+        thread.join(10)
+        eventually(lambda: ended == ["UNAVAILABLE"], lambda: f"the stream has ended: {ended}")
+
+
+def iter_nothing():
+    time.sleep(60)
+    yield s.TelemetryCommand()
+
+
 def iter_settings(topic: str):
     settings = d.Settings(client_type=d.ClientType.PRODUCER)
     settings.publishing.topics.add().name = topic

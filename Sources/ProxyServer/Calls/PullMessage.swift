@@ -28,7 +28,7 @@ extension ProxyService {
 
     private func pullPollMillis(_ wanted: Int64, _ call: GRPCCall) -> Int64 {
         let limits = configuration.receiving
-        let poll = min(max(0, wanted), limits.pollMillisMax)
+        let poll = isDraining ? 0 : min(max(0, wanted), limits.pollMillisMax)
         guard let remaining = call.deadlineMillisRemaining else { return poll }
         return max(0, min(poll, remaining - limits.deadlineReserveMillis))
     }

@@ -81,6 +81,7 @@ extension ProxyService {
 
     /// How long to wait: what the client asks for, within our bounds and before its deadline.
     private func pollMillis(_ request: ReceiveMessageRequestView, _ call: GRPCCall) throws(ProxyError) -> Int64 {
+        guard !isDraining else { return 0 }
         let limits = configuration.receiving
         let remaining = call.deadlineMillisRemaining
         // Half of the usual request time-out of clients, which is what they add to the poll for their deadline.

@@ -6,6 +6,10 @@ import ProtoMessages
 extension ProxyService {
     func telemetry(_ message: UnsafeRawBufferPointer, _ call: GRPCCall) throws {
         let frame = try TelemetryCommandView(message, in: arena)
+        guard !isDraining else {
+            telemetryEnded(call)
+            return call.finish(.unavailable, message: "the proxy is shutting down")
+        }
         switch frame.command {
         case .settings(let settings): try takeSettings(settings, message, call)
         case .threadStackTrace(let nonce, let trace): answered(frame, nonce: nonce, trace: trace, call)

@@ -1,6 +1,7 @@
 """HTTP/2 frame by frame, for what no well-behaved client sends."""
 
 import socket
+import ssl
 import struct
 from dataclasses import dataclass, field
 
@@ -55,8 +56,10 @@ class Answer:
 class HTTP2Socket:
     """One connection. `go_away` and `is_closed` tell how it ended."""
 
-    def __init__(self, port: int, timeout: float = 5):
+    def __init__(self, port: int, timeout: float = 5, context: ssl.SSLContext | None = None):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        if context:
+            self.socket = context.wrap_socket(self.socket)
         self.answers: dict[int, Answer] = {}
         self.go_away: int | None = None
         self.is_closed = False
