@@ -69,6 +69,11 @@ package final class GRPCCall {
         stream?.field(name)
     }
 
+    /// Forgets all metadata but this field, and its memory: for a call that waits long.
+    package func forgetMetadata(but name: StaticString) {
+        stream?.forgetFields(but: name)
+    }
+
     /// Milliseconds left until the client's deadline; nil when it set none.
     package var deadlineMillisRemaining: Int64? {
         deadlineMillis.map { max(0, $0 - connection.loop.readClock()) }

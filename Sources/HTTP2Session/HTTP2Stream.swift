@@ -19,6 +19,8 @@ package final class HTTP2Stream {
     private static let bufferBytesMax = 64 << 10
     /// A pooled stream keeps a buffer up to this size for its next life.
     private static let keptBytesMax = 8 << 10
+    /// Room that is made at once: requests of gRPC clients have hardly more.
+    private static let usualFields = 16
     /// A pooled stream keeps room for this many fields.
     private static let keptFieldsMax = 64
 
@@ -89,11 +91,29 @@ package final class HTTP2Stream {
         }
         nghttp2_rcbuf_incref(name)
         nghttp2_rcbuf_incref(value)
+        if fields.isEmpty { fields.reserveCapacity(HTTP2Stream.usualFields) }
         fields.append(
             Field(
                 nameOwner: name, valueOwner: value,
                 name: UnsafeRawBufferPointer(start: nameBytes.base, count: nameBytes.len),
                 value: UnsafeRawBufferPointer(start: valueBytes.base, count: valueBytes.len)))
+    }
+
+    /// Forgets every field but the first of this name, and their memory: for a request that waits long.
+    package func forgetFields(but name: StaticString) {
+        let count = name.utf8CodeUnitCount
+        var kept: Field?
+        for field in fields {
+            if kept == nil, field.name.count == count, let base = field.name.baseAddress,
+                memcmp(base, name.utf8Start, count) == 0
+            {
+                kept = field
+                continue
+            }
+            nghttp2_rcbuf_decref(field.nameOwner)
+            nghttp2_rcbuf_decref(field.valueOwner)
+        }
+        fields = kept.map { [$0] } ?? []
     }
 
     private func releaseFields() {

@@ -56,6 +56,27 @@ import Testing
         #expect(found == ["me@1", "SWIFT", nil, ""])
     }
 
+    @Test func forgetsFieldsOfRequestsThatWait() throws {
+        let pair = try SessionPair()
+        var found: [[String?]] = []
+        pair.onStarted = { session, stream in
+            stream.forgetFields(but: "x-mq-client-id")
+            found.append(
+                ["x-mq-client-id", ":path", "x-mq-language"].map { name in
+                    stream.field(named: name).map { String(decoding: $0, as: UTF8.self) }
+                })
+            session.respondOnly(on: stream, headers: SessionPair.response)
+        }
+        for name in ["x-mq-client-id", "x-mq-client-id", "other"] {
+            _ = pair.client.open(
+                GRPCTestClient.fields("/", [(name, "me@1"), ("x-mq-language", "SWIFT")]), isEnded: true)
+            pair.pump()
+        }
+        // The second stream reuses the first one's object.
+        #expect(found == [["me@1", nil, nil], ["me@1", nil, nil], [nil, nil, nil]])
+        #expect(pair.session?.failure == nil)
+    }
+
     @Test func answersWithHeadersOnly() throws {
         let pair = try SessionPair()
         pair.onEnded = { session, stream in session.respondOnly(on: stream, headers: SessionPair.response) }

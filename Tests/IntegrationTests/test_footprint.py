@@ -4,6 +4,7 @@ import time
 
 import grpc
 import pytest
+from harness.connections import Clients
 from harness.programs import BINARIES
 from harness.raw import OK, RawClient, d, message, s
 from harness.waiting import eventually
@@ -12,6 +13,9 @@ MEGABYTE = 1024 * 1024
 START_SECONDS_MAX = 0.5
 ANONYMOUS_BYTES_MAX = {"mqproxy": 40 * MEGABYTE, "mqnamesrv": 25 * MEGABYTE, "mqbroker": 60 * MEGABYTE}
 LOCAL_BYTES_MAX = sum(ANONYMOUS_BYTES_MAX.values())
+CONNECTION_BYTES_MAX = 32 * 1024
+# 2 KB, and room for what the memory of 1,000 leaves unused in between.
+PARKED_BYTES_MAX = 3 * 1024
 IDLE_SECONDS = 5
 IDLE_CORES_MAX = 0.02
 
@@ -57,6 +61,33 @@ def test_memory_of_a_compressed_giant_is_given_back(fresh_local):
             request, metadata=client.metadata, timeout=60, compression=grpc.Compression.Gzip)
         assert answer.status.code == d.Code.MESSAGE_BODY_TOO_LARGE
         eventually(lambda: local.proxy.anonymous_bytes() <= ANONYMOUS_BYTES_MAX["mqproxy"], "the memory is given back")
+
+
+def test_connections_and_parked_receives_are_cheap(fresh_cluster):
+    """scripts/bench-connections measures the same with 5,000."""
+    cluster, count = fresh_cluster(), 1_000
+    topic = cluster.topic()
+
+    def each(before: int) -> float:
+        time.sleep(2)
+        return (cluster.proxy.anonymous_bytes() - before) / count
+
+    with Clients(cluster.proxy.port, 50, topic) as warm:
+        warm.call_once()
+        warm.open_streams()
+        warm.park_receives()
+        assert warm.wait_for_receives() == 50
+    before = cluster.proxy.anonymous_bytes()
+    with Clients(cluster.proxy.port, count, topic) as clients:
+        clients.call_once()
+        idle = each(before)
+        clients.open_streams()
+        streaming = each(before)
+        clients.park_receives()
+        parked = each(before) - streaming
+        print(f"bytes of an idle connection {idle:.0f}, with a stream {streaming:.0f}, of a parked receive {parked:.0f}")
+        assert streaming <= CONNECTION_BYTES_MAX and parked <= PARKED_BYTES_MAX
+        assert clients.wait_for_receives() == count
 
 
 def test_idle_programs_rest(fresh_cluster):

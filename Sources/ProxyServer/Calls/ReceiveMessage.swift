@@ -55,6 +55,8 @@ extension ProxyService {
         } else {
             popAnywhere(pop, pending, loopTopic)
         }
+        // Who the client is, is all that the answer still needs; thousands may wait here.
+        if !call.isClosed { call.forgetMetadata(but: "x-mq-client-id") }
     }
 
     /// Pops for a client that does not mind where; when the broker cannot be reached, at another one.
