@@ -89,8 +89,31 @@ def test_a_start_is_refused_with_a_sentence_that_says_what_to_do(tmp_path, name_
 
     broker.start()
     assert runtime(broker)["storeStatus"] == "OK"
+    # A queue that somebody removed is built again.
     assert broker.terminate() == 0
-    assert "the store is sound" in check(broker).stdout
+    queues = broker.store / "consumequeue" / "kept"
+    name = sorted(entry.name for entry in queues.iterdir())[0]
+    shutil.rmtree(queues / name)
+    broker.start()
+    assert "queues are missing: they are built again from the log" in broker.tail(100)
+    assert broker.terminate() == 0
+    found = check(broker)
+    assert found.returncode == 0 and "the store is sound" in found.stdout
+
+    # The key index: messages are found by their keys, to which the broker adds unique ones, and damage is named.
+    broker.start()
+    with RemotingSocket(broker.address) as connection:
+        for number in range(20):
+            legacy_send.send(connection, "kept", b"x", properties=f"KEYS\u0001key{number}\u0002")
+    assert broker.terminate() == 0
+    found = check(broker)
+    assert found.returncode == 0 and "index files   1 with 43 keys" in found.stdout, found.stdout
+    with open(next((broker.store / "index").iterdir()), "r+b") as index:
+        index.seek(40 + 5_000_000 * 4 + 20 * 7)
+        index.write(b"\x00\x01\x02\x03")
+    found = check(broker)
+    assert found.returncode == 1 and "DIFFERENCE    index " in found.stdout, found.stdout
+    assert "with index removed, the next start builds the index" in found.stdout
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can start a program as somebody else")

@@ -63,6 +63,8 @@ final class Run {
         configuration.store.indexEntryCount = 100
         configuration.store.retentionHours = 24
         configuration.store.deleteHours = (0..<24).map(String.init).joined(separator: ";")
+        // Not drawn, so that seeds keep their other choices.
+        configuration.store.keptQueueUnitsMax = [0, 8, 1 << 18][Int(simulation.seed % 3)]
         configuration.checksTail = simulation.breakage != .skipTailCheck
         configuration.delivery.snapshotBytesMax = random.happens(percent: 50) ? 600 : 1 << 20
         configuration.delivery.snapshotIntervalMillis = 10_000

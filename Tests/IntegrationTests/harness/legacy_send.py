@@ -7,10 +7,10 @@ from .remoting import RemotingSocket
 SEND_MESSAGE_V2 = 310
 
 
-def send(connection: RemotingSocket, topic: str, body: bytes, queue: int = 0) -> dict:
+def send(connection: RemotingSocket, topic: str, body: bytes, queue: int = 0, properties: str = "") -> dict:
     """The answer's header."""
     fields = {
         "a": "it-producer", "b": topic, "c": "TBW102", "d": "4", "e": str(queue), "f": "0",
-        "g": str(int(time.time() * 1000)), "h": "0", "i": "", "j": "0", "k": "false", "m": "false",
+        "g": str(int(time.time() * 1000)), "h": "0", "i": properties, "j": "0", "k": "false", "m": "false",
     }
     return connection.call(SEND_MESSAGE_V2, fields, body)[0]
