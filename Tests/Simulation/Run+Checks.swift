@@ -55,6 +55,9 @@ extension Run {
                     + "\(record.logOffset), with properties \(String(buffer: record.properties).debugDescription)")
         }
         let sent = model.sent[id]
+        guard !sent.isDeleted else {
+            throw Violation("message \(id) at \(queue)@\(offset) came back after its topic was deleted")
+        }
         guard record.topic == queue.topic, record.queueId == queue.queueID, record.queueOffset == offset,
             sent.queue == queue
         else { throw Violation("\(queue)@\(offset) holds message \(id), which belongs elsewhere") }
@@ -128,7 +131,7 @@ extension Run {
         disk.heal()
         let store = try world.store
         trace.note("recovered \(store.minLogOffset)-\(store.maxLogOffset)")
-        for queue in queues { try checkQueue(queue, afterPowerLoss: afterPowerLoss) }
+        for queue in queues + deletedQueues { try checkQueue(queue, afterPowerLoss: afterPowerLoss) }
         for queue in queues {
             let found = try world.offsets.offset(group: "pull", topic: queue.topic, queueID: queue.queueID)
             guard commits[queue]?.contains(found) == true else {

@@ -164,7 +164,7 @@ extension Run {
 
     func pull() throws {
         let world = try world
-        let queue = choose(queues)
+        let queue = choose(queues + deletedQueues)
         let low = world.store.minOffset(topic: queue.topic, queueId: queue.queueID)
         let high = world.store.maxOffset(topic: queue.topic, queueId: queue.queueID)
         let from = max(0, low - 1 + Int64(random.below(Int(high - low) + 3)))

@@ -7,9 +7,9 @@ import StorageEngine
 extension Run {
     /// One operation, chosen by the seed, and what follows from it.
     func step() throws {
-        let chance = random.below(1000)
+        let chance = random.below(1_040)
         switch chance {
-        case ..<190: try send()
+        case ..<190: try send(to: choose(queues))
         case ..<310: try flush()
         case ..<420: try dispatch()
         case ..<440: try keepHouse()
@@ -27,7 +27,9 @@ extension Run {
         case ..<974: try restart(.kill)
         case ..<984: try restart(.powerLoss)
         case ..<993: injectFault(passingMax: 20)
-        default: fillDisk()
+        case ..<1_000: fillDisk()
+        case ..<1_030: try send(to: choose(deletedQueues))
+        default: try deleteTopic()
         }
         try collect()
         if disk.hasLostPower {
@@ -39,9 +41,8 @@ extension Run {
 
     // MARK: Store
 
-    private func send() throws {
+    private func send(to queue: ShadowModel.Queue) throws {
         let world = try world
-        let queue = choose(queues)
         let count = random.happens(percent: 25) ? 1 + random.below(5) : 1
         var ids: [Int] = []
         var messages: [StoreMessage] = []
@@ -74,6 +75,24 @@ extension Run {
         var properties = ByteBuffer(string: "UNIQ_KEY\u{1}\(id)\u{2}__SHARDINGKEY\u{1}\(messageGroup)\u{2}PAD\u{1}x")
         properties.writeRepeatingByte(UInt8(ascii: "a") + UInt8(id % 26), count: padding)
         return ShadowModel.Sent(queue: queue, body: body, properties: properties, messageGroup: messageGroup)
+    }
+
+    /// Deletes a topic, which the next message makes again. When that fails nobody knows whether it happened; the operator
+    /// starts the broker again.
+    private func deleteTopic() throws {
+        // Answers that are still to come would be of another life.
+        if isSynchronous { try flush() }
+        let world = try world
+        guard !world.isFenced, !disk.hasLostPower else { return }
+        do {
+            try world.store.deleteTopic(World.deletedTopic.name)
+        } catch {
+            trace.note("topic not deleted: \(error.code.rawValue)")
+            model.deleted(World.deletedTopic.name, perhaps: true)
+            return try restart(.kill)
+        }
+        trace.note("topic deleted")
+        model.deleted(World.deletedTopic.name, perhaps: false)
     }
 
     func flush() throws {

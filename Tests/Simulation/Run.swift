@@ -92,6 +92,11 @@ final class Run {
     /// The queues of the workload, in order.
     var queues: [ShadowModel.Queue] { commits.keys.sorted() }
 
+    /// The queues that are deleted and made again.
+    let deletedQueues = (0..<World.deletedTopic.queueCount).map {
+        ShadowModel.Queue(topic: World.deletedTopic.name, queueID: $0)
+    }
+
     func choose<Element>(_ elements: [Element]) -> Element {
         elements[random.below(elements.count)]
     }
@@ -189,6 +194,7 @@ final class Run {
         disk.heal()
         for attempt in 0..<3 {
             if attempt < 2, random.happens(percent: 12) { injectFault(passingMax: 40) }
+            if simulation.breakage == .forgetDeletions { try? disk.remove(World.root + "/deletedtopics") }
             do {
                 running = try World(configuration, files: disk, clock: clock)
                 counts.faults += disk.injectedCount

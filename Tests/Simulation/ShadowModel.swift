@@ -37,6 +37,8 @@ struct ShadowModel {
         var isDurable = false
         /// Taken by retention, or by a loss of power that may take it.
         var isGone = false
+        /// Its topic was deleted: nobody may see it again.
+        var isDeleted = false
     }
 
     struct Delivery: Hashable {
@@ -134,6 +136,22 @@ struct ShadowModel {
     func isInFlight(_ id: Int, group: String, nowMillis: Int64) -> Bool {
         guard let tracked = deliveries[Delivery(group: group, id: id)] else { return false }
         return tracked.current.allSatisfy { !$0.isAcked && $0.attempt > 0 && $0.untilMillis > nowMillis }
+    }
+
+    // MARK: Deletions
+
+    /// A topic was deleted, or `perhaps`, as nobody was told that it was.
+    mutating func deleted(_ topic: String, perhaps: Bool) {
+        for id in sent.indices where sent[id].queue.topic == topic && !sent[id].isGone && sent[id].fate != .refused {
+            if perhaps {
+                sent[id].fate = .open
+                sent[id].isDurable = false
+            } else {
+                forget(id)
+                sent[id].isDeleted = true
+            }
+        }
+        for queue in queues.keys where queue.topic == topic { queues[queue] = nil }
     }
 
     // MARK: Crashes

@@ -11,6 +11,8 @@ package struct Simulation: Sendable {
         case ackEarly = "ack-early"
         /// Recovery takes the last records of the log without looking at their checksums.
         case skipTailCheck = "skip-tail-check"
+        /// Starts do not know of deleted topics.
+        case forgetDeletions = "forget-deletions"
     }
 
     /// The seed of all choices.

@@ -28,6 +28,9 @@ final class World: Sendable {
     /// Topics of the workload with their queues.
     static let topics: [(name: String, queueCount: Int32)] = [("plain", 3), ("ordered", 2)]
 
+    /// A topic that is deleted and made again, with queues that nobody pops.
+    static let deletedTopic = (name: "deleted", queueCount: Int32(2))
+
     let files: InMemoryFileSystem
     let clock: SimulatedClock
     let store: MessageStore

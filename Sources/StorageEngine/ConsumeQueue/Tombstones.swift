@@ -48,6 +48,19 @@ final class Tombstones: Sendable {
         if hasChanged { try save() }
     }
 
+    /// Has no life end behind the end of the log: what was deleted there was lost with it, and messages of a new life
+    /// come in its place. Before the log takes any.
+    func limit(to logEnd: Int64) throws(StoreError) {
+        saving.lock()
+        defer { saving.unlock() }
+        let hasChanged = ends.withLockedValue { ends in
+            let before = ends
+            ends = ends.mapValues { min($0, logEnd) }.filter { $0.value > 0 }
+            return ends != before
+        }
+        if hasChanged { try save() }
+    }
+
     // MARK: File
 
     /// Reads the file; a damaged one is refused, as deleted messages would come back.

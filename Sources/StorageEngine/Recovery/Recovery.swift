@@ -70,6 +70,7 @@ struct Recovery {
         report.logEnd = end
         report.bytesScanned = end - report.scannedFrom
         try cut(at: end)
+        try queues.tombstones.limit(to: end)
         try segments.makeDurable(from: report.scannedFrom, rewriting: pagesWereLost)
         try repairQueues(end: end, areTrusted: isTrusted)
         if isTrusted, let image { boundsFile.adopt(image) }

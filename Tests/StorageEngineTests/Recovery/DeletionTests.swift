@@ -1,4 +1,5 @@
 import Foundation
+import InMemoryFileSystem
 import NIOCore
 import Testing
 
@@ -44,6 +45,28 @@ import Testing
         let all = recovered.read(topic: "T", queueId: 0, from: 0, maxCount: 32, maxBytes: 1 << 20, into: &buffer)
         #expect(all.records.count == 3)
         try recovered.close()
+    }
+
+    @Test("messages of a new life are kept where deleted ones were lost with the log", arguments: UInt64(0)..<8)
+    func aLostLogTakesItsDeletionsAlong(seed: UInt64) throws {
+        let fixture = StoreFixture()
+        var files = InMemoryFileSystem(seed: seed)
+        var store = fixture.makeStore(files: files)
+        _ = try store.open(driving: .steps)
+        for _ in 0..<40 { store.append(StoreFixture.message(String(repeating: "x", count: 2_000))) { _ in } }
+        while store.dispatchStep() {}
+        try store.deleteTopic("T")
+        files = files.afterPowerLoss()
+        store = fixture.makeStore(files: files)
+        _ = try store.open(driving: .steps)
+        store.append(StoreFixture.message("new")) { _ in }
+        while store.dispatchStep() {}
+        #expect(store.maxOffset(topic: "T", queueId: 0) == 1)
+        store.flushStep()
+        store = fixture.makeStore(files: files.afterKill())
+        _ = try store.open(driving: .steps)
+        #expect(store.maxOffset(topic: "T", queueId: 0) == 1)
+        try store.close()
     }
 
     @Test(arguments: ["..", ".", "../commitlog", "T/0", "", "/"])
