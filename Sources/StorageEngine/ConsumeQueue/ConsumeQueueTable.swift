@@ -84,10 +84,17 @@ final class ConsumeQueueTable: Sendable {
         }
     }
 
-    /// Forgets a topic and removes its files; before the log takes messages.
-    func remove(topic: String) throws(StoreError) {
-        detach(topic: topic)
-        try removeFiles(topic: topic)
+    /// Forgets a queue and removes its files; before the log takes messages.
+    func remove(_ queue: ConsumeQueue) throws(StoreError) {
+        let isLast = topics.withLockedValue { topics in
+            topics[queue.topic]?[queue.queueId] = nil
+            guard topics[queue.topic]?.isEmpty == true else { return false }
+            topics[queue.topic] = nil
+            return true
+        }
+        queue.forgetFiles()
+        let directory = isLast ? root + "/" + queue.topic : queue.directory
+        try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(directory) }
     }
 
     /// Removes the files of a detached topic, before any of a new one of that name are created.

@@ -93,17 +93,45 @@ struct Recovery {
             image.map {
                 ConsumeQueueTable.Known(image: $0, isWhole: isTrusted, looksForFiles: !wasClean, logStart: minOffset)
             })
+        let deleted = try dropDeleted()
         if loading.differs { boundsFile.renew() }
         allFrom = queuesAreMissing ? minOffset : startOffset()
         if isTrusted, let image { allFrom = min(allFrom, image.logOffset) }
         report.scannedFrom = loading.missing.isEmpty ? allFrom : minOffset
+        // A new life begins where the deleted one ended.
+        for queue in deleted {
+            let start = max(minOffset, queues.tombstones.end(of: queue.topic))
+            report.scannedFrom = min(report.scannedFrom, start)
+        }
         if let first = loading.missing.map({ "\($0.topic)/\($0.queueId)" }).min() {
             report.rebuiltQueues = loading.missing.count
             notices.post(.rebuildingQueues(count: loading.missing.count, first: first))
         }
+        loading.missing.formUnion(deleted)
         notices.progress.begin(at: report.scannedFrom, end: segments.writtenEnd)
         defer { notices.progress.finish() }
         return try scan(from: report.scannedFrom)
+    }
+
+    /// Removes queues of a deleted life: the removal of their files may not have reached the disk. Before units of a new
+    /// life come into them.
+    private mutating func dropDeleted() throws(StoreError) -> Set<QueuePlace> {
+        var deleted: Set<QueuePlace> = []
+        var kept: [ConsumeQueue] = []
+        for queue in loading.searched {
+            if try isDeleted(queue) {
+                try queues.remove(queue)
+                deleted.insert(QueuePlace(topic: queue.topic, queueId: queue.queueId))
+            } else {
+                kept.append(queue)
+            }
+        }
+        loading.searched = kept
+        return deleted
+    }
+
+    private func isDeleted(_ queue: ConsumeQueue) throws(StoreError) -> Bool {
+        queues.tombstones.covers(topic: queue.topic, logOffset: try queue.newestLogOffset())
     }
 
     private func repairQueues(end: Int64, areTrusted: Bool) throws(StoreError) {
@@ -112,9 +140,8 @@ struct Recovery {
         for queue in loading.searched { unsure[ObjectIdentifier(queue)] = queue }
         // Files are changed in an order that is the same in each process.
         for queue in unsure.values.sorted(by: { ($0.topic, $0.queueId) < ($1.topic, $1.queueId) }) {
-            // The removal of a deleted topic's files may not have reached the disk.
-            if queues.tombstones.covers(topic: queue.topic, logOffset: try queue.newestLogOffset()) {
-                try queues.remove(topic: queue.topic)
+            if try isDeleted(queue) {
+                try queues.remove(queue)
                 continue
             }
             try queue.truncate(toLogOffset: end)

@@ -47,10 +47,19 @@ import Testing
         try recovered.close()
     }
 
+    /// A disk in memory whose directory for the store lasts.
+    private static func disk(_ seed: UInt64, _ fixture: StoreFixture) throws -> InMemoryFileSystem {
+        fixture.configuration.rootPath = "/store"
+        let files = InMemoryFileSystem(seed: seed)
+        try files.makeDirectories("/store")
+        try files.synchronizeDirectory("/")
+        return files
+    }
+
     @Test("messages of a new life are kept where deleted ones were lost with the log", arguments: UInt64(0)..<8)
     func aLostLogTakesItsDeletionsAlong(seed: UInt64) throws {
         let fixture = StoreFixture()
-        var files = InMemoryFileSystem(seed: seed)
+        var files = try Self.disk(seed, fixture)
         var store = fixture.makeStore(files: files)
         _ = try store.open(driving: .steps)
         for _ in 0..<40 { store.append(StoreFixture.message(String(repeating: "x", count: 2_000))) { _ in } }
@@ -67,6 +76,34 @@ import Testing
         _ = try store.open(driving: .steps)
         #expect(store.maxOffset(topic: "T", queueId: 0) == 1)
         try store.close()
+    }
+
+    @Test("a new life survives the files of the deleted one, whose removal a loss of power took back")
+    func removedFilesThatComeBack() throws {
+        let fixture = StoreFixture()
+        var kept = 0
+        for seed in UInt64(0)..<12 {
+            var files = try Self.disk(seed, fixture)
+            fixture.configuration.flushMode = .synchronous
+            var store = fixture.makeStore(files: files)
+            _ = try store.open(driving: .steps)
+            func send(_ count: Int) {
+                for _ in 0..<count { store.append(StoreFixture.message("m")) { _ in } }
+                store.flushStep()
+                while store.dispatchStep() {}
+            }
+            send(5)
+            #expect(store.housekeepingStep())
+            try store.deleteTopic("T")
+            send(2)
+            files = files.afterPowerLoss()
+            if files.exists("/store/consumequeue/T/0/00000000000000000000") { kept += 1 }
+            store = fixture.makeStore(files: files)
+            _ = try store.open(driving: .steps)
+            #expect(store.maxOffset(topic: "T", queueId: 0) == 2, "seed \(seed)")
+            try store.close()
+        }
+        #expect(kept > 0)
     }
 
     @Test(arguments: ["..", ".", "../commitlog", "T/0", "", "/"])
