@@ -93,6 +93,8 @@ struct TransactionGoldenTests {
             var configuration = directory.configuration
             // The recording is days old, or more.
             configuration.transactions.ageMillisMax = .max / 4
+            // A check that happens to run would have the end asked for again.
+            configuration.transactions.firstCheckMillis = .max / 4
             let broker = try Broker.onDisk(configuration, logger: Logger(label: "test"))
             try broker.open()
             return broker
