@@ -36,6 +36,8 @@ package final class Broker: Sendable {
     package let proxiedConsumers = ProxiedConsumers()
     /// Consumers that keep their own position.
     package let pulls: PullService
+    /// Lite topics: subscriptions and delivery.
+    package let lite: LiteService
     /// Whether groups pull or pop.
     package let requestModes: RequestModeRegistry
     /// Where topics are on other brokers; nil for a broker on its own.
@@ -102,13 +104,16 @@ package final class Broker: Sendable {
             dependencies: DeliveryService.Dependencies(
                 store: BrokerDeliveryStore(
                     store: store, storeHost: host, statistics: statistics, nowMillis: nowMillis),
-                topic: { topics.topic($0) },
+                topic: { LiteService.topic($0, in: { topics.topic($0) }) },
                 group: { groups.groupOrCreate($0) },
                 createTopic: topics.creator,
                 isReadable: { live.permission.contains(.read) },
                 isForbidden: { groups.isReadForbidden(group: $0, topic: $1) },
                 coldRead: { [coldReader] in coldReader.submit($0) }, files: storage, offsets: offsets, filters: filters,
                 nowMillis: nowMillis, statistics: statistics),
+            logger: logger)
+        lite = LiteService(
+            configuration: configuration, delivery: delivery, topics: topics, groups: groups, store: store,
             logger: logger)
         delay = DelayService(
             settings: configuration.delay, store: store, logFileBytes: configuration.store.commitLogFileBytes,
@@ -131,9 +136,10 @@ package final class Broker: Sendable {
 
     /// Opens the store, recovers delivery and starts the background threads. Nothing is served before.
     package func open() throws(BrokerError) {
-        let (delivery, delay, pulls) = (delivery, delay, pulls)
+        let (delivery, delay, pulls, lite) = (delivery, delay, pulls, lite)
         let (statistics, nowMillis) = (statistics, nowMillis)
         store.setDispatchObserver { messages in
+            let messages = lite.arrived(messages)
             statistics.countDispatched(messages, nowMillis: nowMillis())
             delay.messagesArrived(messages)
             let arrived = messages.map {
@@ -163,7 +169,8 @@ package final class Broker: Sendable {
         try delay.recover()
         enter(.recoveringTransactions)
         try transactions.recover()
-        guard delivery.start(), delay.start(), transactions.start(), pulls.start() else {
+        lite.recover()
+        guard delivery.start(), lite.start(), delay.start(), transactions.start(), pulls.start() else {
             throw BrokerError(.store, "no threads for delivery and transactions")
         }
         enter(.ready)
@@ -176,6 +183,7 @@ package final class Broker: Sendable {
         transactions.close()
         pulls.close()
         coldReader.close()
+        lite.close()
         delivery.close()
         let drained = ConditionLock(value: 0)
         worker.close {
@@ -218,6 +226,7 @@ package final class Broker: Sendable {
             delivery.topicDeleted(name)
             statistics.forget(topic: name)
             pulls.topicDeleted(name, queueCount: queueCount)
+            lite.parentDeleted(name)
             do throws(StoreError) {
                 try store.deleteTopic(name)
             } catch {
@@ -236,6 +245,8 @@ package final class Broker: Sendable {
         let now = nowMillis()
         proxiedConsumers.expire(nowMillis: now)
         queueLocks.withLockedValue { $0.expire(nowMillis: now) }
+        lite.expireClients()
+        _ = worker.submit { [lite] in lite.expireTopics() }
     }
 
     /// When the message at an offset was stored; 0 when there is none.

@@ -124,6 +124,7 @@ package final class BrokerNode: Sendable {
             // Parked requests would hold their connections until the end of the grace.
             broker.delivery.releaseWaiters()
             broker.pulls.releaseWaiters()
+            broker.lite.releaseWaiters()
         }
         stopped.client?.shutdown()
     }

@@ -110,7 +110,7 @@ package final class ClusterBackend: Backend {
         guard let address = request.broker.masterAddress else { return completion(Self.noMaster(request.broker)) }
         let header = AckMessageRequestHeader(
             consumerGroup: request.group, topic: request.storedTopic, queueId: request.handle.queueId,
-            extraInfo: request.handleText, offset: request.handle.queueOffset)
+            extraInfo: request.handleText, offset: request.handle.queueOffset, liteTopic: request.liteTopicOrNil)
         client.call(address, code: .ackMessage, header: header, timeoutMillis: timeoutMillis) { result in
             completion(BackendErrors.receiptError(result))
         }
@@ -125,7 +125,8 @@ package final class ClusterBackend: Backend {
         }
         let header = ChangeInvisibleTimeRequestHeader(
             consumerGroup: request.group, topic: request.storedTopic, queueId: request.handle.queueId,
-            extraInfo: request.handleText, offset: request.handle.queueOffset, invisibleMillis: invisibleMillis)
+            extraInfo: request.handleText, offset: request.handle.queueOffset, invisibleMillis: invisibleMillis,
+            liteTopic: request.liteTopicOrNil, suspend: request.isSuspended ? true : nil)
         client.call(address, code: .changeMessageInvisibletime, header: header, timeoutMillis: timeoutMillis) {
             result in
             if let error = BackendErrors.receiptError(result) { return completion(.failure(error)) }

@@ -12,6 +12,8 @@ package final class LocalBackend: Backend {
     let broker: Broker
     let eventLoop: any EventLoop
     private let bornHost: SocketHost
+    /// How the broker tells clients of lite topics what they lose.
+    var liteChannel: LiteChannel?
 
     /// A backend of one loop.
     package init(broker: Broker, eventLoop: any EventLoop) {
@@ -96,7 +98,7 @@ package final class LocalBackend: Backend {
 
     // MARK: Receipts
 
-    private func handle(_ request: ReceiptRequest) -> AckRequest {
+    func handle(_ request: ReceiptRequest) -> AckRequest {
         AckRequest(
             group: request.group, topic: request.storedTopic, queueID: request.handle.queueId,
             offset: request.handle.queueOffset, popMillis: request.handle.popMillis,
@@ -104,7 +106,7 @@ package final class LocalBackend: Backend {
     }
 
     /// A handle that the broker cannot use gets the one code after which clients stop trying.
-    private static func receiptError(_ error: ServiceError) -> ProxyError {
+    static func receiptError(_ error: ServiceError) -> ProxyError {
         switch error.code {
         case .noMessage, .messageIllegal, .topicNotExist: ProxyError(.invalidReceiptHandle, error.message)
         default: Self.error(error)
@@ -114,7 +116,11 @@ package final class LocalBackend: Backend {
     /// Marks a delivery as done.
     package func acknowledge(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {
         do throws(ServiceError) {
-            try broker.delivery.ack(handle(request))
+            if request.liteTopic.isEmpty {
+                try broker.delivery.ack(handle(request))
+            } else {
+                try broker.lite.ack(liteHandle(request))
+            }
             completion(nil)
         } catch {
             completion(Self.receiptError(error))
@@ -127,8 +133,12 @@ package final class LocalBackend: Backend {
     ) {
         let old = request.handle
         do throws(ServiceError) {
-            let changed = try broker.delivery.changeInvisible(
-                handle(request), handleReviveQueueID: old.reviveQueueId, invisibleMillis: invisibleMillis)
+            let changed =
+                try request.liteTopic.isEmpty
+                ? broker.delivery.changeInvisible(
+                    handle(request), handleReviveQueueID: old.reviveQueueId, invisibleMillis: invisibleMillis)
+                : broker.lite.changeInvisible(
+                    liteHandle(request), invisibleMillis: invisibleMillis, isSuspended: request.isSuspended)
             let fresh = ReceiptHandle(
                 startOffset: old.queueOffset, popTimeMillis: changed.popMillis,
                 invisibleMillis: changed.invisibleMillis, reviveQueueId: changed.reviveQueueID,
@@ -142,6 +152,7 @@ package final class LocalBackend: Backend {
 
     /// Moves a delivery to the dead-letter topic.
     package func deadLetter(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {
+        if !request.liteTopic.isEmpty { return deadLetterLite(request, completion: completion) }
         let bound = NIOLoopBound(completion, eventLoop: eventLoop)
         broker.delivery.deadLetter(handle(request)) { [eventLoop] error in
             Self.onLoop(eventLoop) { bound.value(error.map(Self.receiptError)) }
@@ -173,7 +184,7 @@ package final class LocalBackend: Backend {
         }
     }
 
-    private static func answer(
+    static func answer(
         _ outcome: PopOutcome, _ kind: PopTopicKind, _ brokerName: String
     ) -> Result<PopAnswer, ProxyError> {
         switch outcome {
@@ -188,6 +199,8 @@ package final class LocalBackend: Backend {
                     }
                     var message = record.message
                     message.reconsumeTimes = popped.attempt - 1
+                    message.queueId = popped.queueID
+                    message.queueOffset = popped.queueOffset
                     message.checkpoint = .init(
                         startOffset: popped.queueOffset, popMillis: batch.popMillis,
                         invisibleMillis: batch.invisibleMillis, reviveQueueId: batch.reviveQueueID, topicKind: kind,

@@ -16,6 +16,8 @@ package enum StatusMapping {
         case 26: .consumerGroupNotFound  // SUBSCRIPTION_GROUP_NOT_EXIST
         case 29: .badRequest  // INVALID_PARAMETER
         case 209: .tooManyRequests  // POLLING_FULL
+        case 2017: .liteTopicQuotaExceeded  // LMQ_QUOTA_EXCEEDED
+        case 2018: .liteSubscriptionQuotaExceeded  // LITE_SUBSCRIPTION_QUOTA_EXCEEDED
         default: .internalServerError
         }
     }

@@ -6,7 +6,7 @@ import ProtoMessages
 ///
 /// One instance serves one event loop; it is called there and completes there. What a request points to is valid
 /// during the call only: a backend encodes or copies it before it returns.
-package protocol Backend: OffsetBackend {
+package protocol Backend: OffsetBackend, LiteBackend {
     /// Stores one message, or several as one unit.
     func send(_ request: SendRequest, completion: @escaping (Result<SendReceipt, ProxyError>) -> Void)
 
@@ -286,6 +286,10 @@ package struct ReceiptRequest: Sendable {
     package let handleText: String
     /// Id of the message, where the client gives one.
     package let messageID: String
+    /// The lite topic that the message is of; empty for a message of none.
+    package var liteTopic = ""
+    /// Whether a change of the invisible time is not to count as an attempt; for lite topics only.
+    package var isSuspended = false
 
     /// Name of the topic the message is stored in.
     package var storedTopic: String { handle.topicKind.storedTopic(topic: topic, group: group) }

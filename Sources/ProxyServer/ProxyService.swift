@@ -19,6 +19,8 @@ package final class ProxyContext: Sendable {
     package let producers = ProducerStreams()
     /// Consumers that operators can ask something.
     package let consumers = ConsumerStreams()
+    /// Lite consumers, to be told what they lose.
+    let liteStreams = LiteStreams()
 
     /// A context over a source of metadata.
     package init(
@@ -73,6 +75,7 @@ package final class ProxyService: GRPCService {
         case queryRoute, heartbeat, sendMessage, queryAssignment, receiveMessage, ackMessage, telemetry
         case notifyClientTermination, changeInvisibleDuration, recallMessage
         case forwardMessageToDeadLetterQueue, pullMessage, updateOffset, getOffset, queryOffset, endTransaction
+        case syncLiteSubscription
 
         var path: String {
             let name =
@@ -93,6 +96,7 @@ package final class ProxyService: GRPCService {
                 case .queryOffset: "QueryOffset"
                 case .recallMessage: "RecallMessage"
                 case .endTransaction: "EndTransaction"
+                case .syncLiteSubscription: "SyncLiteSubscription"
                 }
             return "/apache.rocketmq.v2.MessagingService/\(name)"
         }
@@ -136,6 +140,7 @@ package final class ProxyService: GRPCService {
         validation = MessageValidation(limits: context.configuration.messages)
         inflater = BodyInflater(bytesMax: 64 << 20)
         deliveries = OpenDeliveries()
+        backend.setOnLiteLoss { [context] loss in context.liteStreams.tell(loss) }
     }
 
     /// The calls served; all others are unimplemented to the gRPC server.
@@ -170,6 +175,7 @@ package final class ProxyService: GRPCService {
             case .updateOffset: try updateOffset(message, call)
             case .getOffset: try getOffset(message, call)
             case .queryOffset: try queryOffset(message, call)
+            case .syncLiteSubscription: try syncLiteSubscription(message, call)
             }
         } catch let error as ProxyError {
             fail(call, error)

@@ -13,7 +13,7 @@ package final class MessageStore: Sendable {
     let segments: LogSegments
     let queues: ConsumeQueueTable
     let index: KeyIndex?
-    private let log: CommitLog
+    let log: CommitLog
     private let flusher: Flusher
     private let preparer: LogPreparer
     private let boundsFile: QueueBoundsFile
@@ -285,7 +285,14 @@ package final class MessageStore: Sendable {
         }
         guard first.queueId >= 0 else { throw StoreError(.illegalMessage, "queue \(first.queueId) does not exist") }
         let queue = queues.queue(topic: first.topic, queueId: first.queueId)
-        return try log.append(&records, topic: first.topic, queue: queue, nowMillis: clock.nowMillis)
+        var light: ConsumeQueue?
+        if let name = first.lightQueue {
+            guard records.count == 1, LiteTopicName(queueName: name)?.parent == first.topic else {
+                throw StoreError(.illegalMessage, "\(name) is no light queue for the message")
+            }
+            light = queues.queue(topic: name, queueId: LiteTopicName.queueID)
+        }
+        return try log.append(&records, topic: first.topic, queue: queue, light: light, nowMillis: clock.nowMillis)
     }
 
     // MARK: Reading

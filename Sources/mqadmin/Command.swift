@@ -25,7 +25,8 @@ struct Command: Sendable {
         .updateKvConfig, .deleteKvConfig, .updateOrderConf, .wipeWritePerm, .addWritePerm, .getNamesrvConfig,
         .updateNamesrvConfig, .resetOffsetByTime, .skipAccumulatedMessage, .setConsumeMode, .updateTopicPerm,
         .updateTopicList, .updateSubGroupList, .printMsg, .consumeMessage, .queryCq, .producer, .checkMsgSendRT,
-        .clusterRT, .haStatus,
+        .clusterRT, .haStatus, .getBrokerLiteInfo, .getParentTopicInfo, .getLiteTopicInfo, .getLiteClientInfo,
+        .getLiteGroupInfo, .triggerLiteDispatch,
     ]
 
     /// Commands of Apache's tool that this one does not have, and what to use instead.

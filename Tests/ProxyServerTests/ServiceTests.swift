@@ -69,6 +69,13 @@ private final class RecordingBackend: Backend {
     func recall(_ request: RecallRequest, completion: @escaping (Result<String, ProxyError>) -> Void) {
         completion(.success("id"))
     }
+    func popLite(_ request: LitePopRequest, completion: @escaping (Result<PopAnswer, ProxyError>) -> Void) {
+        completion(.success(PopAnswer(outcome: .empty)))
+    }
+    func syncLite(
+        _ change: LiteSubscriptionChange, at broker: BrokerTarget, completion: @escaping (ProxyError?) -> Void
+    ) { completion(nil) }
+    func setOnLiteLoss(_ onLoss: @escaping @Sendable (LiteLoss) -> Void) {}
 }
 
 /// The service behind a connection without a socket; topic and group are known already.

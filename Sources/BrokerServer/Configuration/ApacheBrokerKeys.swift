@@ -3,8 +3,8 @@ enum ApacheBrokerKeys {
     /// Switches that promise something that is not there yet: refused when true.
     static let refusedWhenTrue = [
         "aclEnable", "authenticationEnabled", "authorizationEnabled", "enableControllerMode",
-        "enableDLegerCommitLog", "enableSlaveActingMaster", "enableRemoteEscape", "enableLmq",
-        "enableMultiDispatch", "duplicationEnable", "popConsumerKVServiceEnable", "coldDataFlowControlEnable",
+        "enableDLegerCommitLog", "enableSlaveActingMaster", "enableRemoteEscape", "duplicationEnable",
+        "popConsumerKVServiceEnable", "coldDataFlowControlEnable",
     ]
 
     /// Keys that mean nothing here, such as thread pools and memory tuning: accepted with one warning line.
@@ -52,13 +52,13 @@ enum ApacheBrokerKeys {
         haMaxTimeSlaveNotCatchup haSendHeartbeatInterval haTransferBatchSize heartbeatThreadPoolNums
         heartbeatThreadPoolQueueCapacity highSpeedMode inSyncReplicas initAuthenticationUser
         initPopOffsetByCheckMsgInMem innerClientAuthenticationCredentials isBrokerContainer isEnableBatchPush
-        isInBrokerContainer isolateLogEnable litePullMessageThreadPoolNums
+        enableLmq enableMultiDispatch isInBrokerContainer isolateLogEnable litePullMessageThreadPoolNums
         litePullThreadPoolQueueCapacity loadBalancePollNameServerInterval loadBalanceProcessorThreadPoolNums
         loadBalanceThreadPoolQueueCapacity lockInStrictMode logicQueueForceSwapMapInterval logicQueueSwapMapInterval
         logicQueueSwapMapReserveFileNum logicalDiskSpaceCleanForciblyThreshold
         mappedFileSizeConsumeQueueExt mappedFileSizeTimerLog mappedFileSwapEnable mapperFileSizeBatchConsumeQueue
         maxAsyncPutMessageRequests maxBatchDeleteFilesNum maxChecksumRange maxConsumeQueueScan
-        maxErrorRateOfBloomFilter maxFilterMessageSize maxHaTransferByteInSecond maxLmqConsumeQueueNum
+        maxErrorRateOfBloomFilter maxFilterMessageSize maxHaTransferByteInSecond
         maxOffsetMapSize maxRecoveryCommitlogFiles maxSlaveResendLength maxTopicLength
         maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk memTableFlushInterval
         messageIndexSafe messageRequestMode messageStorePlugIn metricGrpcExporterIntervalInMills

@@ -103,6 +103,8 @@ package struct BrokerConfiguration: Sendable {
     package var tls = BrokerTLS()
     /// Delayed messages.
     package var delay = DelaySettings()
+    /// Lite topics.
+    package var lite = LiteService.Limits()
     /// The store's part.
     package var store = StoreConfiguration()
     /// The port for metrics and health.
@@ -173,6 +175,7 @@ extension BrokerConfiguration {
         try configuration.readTransactions(&reader)
         configuration.tls = try BrokerTLS(&reader)
         configuration.monitor = try MonitorSettings(&reader)
+        configuration.lite = try LiteService.Limits(&reader)
         try refuseUnsupported(&reader)
         let report = try reader.finish()
         configuration.listing = report.listing

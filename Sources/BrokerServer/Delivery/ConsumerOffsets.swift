@@ -96,6 +96,9 @@ package final class ConsumerOffsets: Sendable {
     /// Forgets a topic.
     package func remove(topic: String) { remove { $0.topic == topic } }
 
+    /// Forgets topics.
+    func remove(topics: Set<String>) { remove { topics.contains($0.topic) } }
+
     /// Forgets a group.
     package func remove(group: String) { remove { $0.group == group } }
 

@@ -119,6 +119,10 @@ package struct AckRequest: Sendable {
     package var popMillis: Int64
     /// Whether the handle is of an ordered pop.
     package var isOrdered: Bool
+    /// The topic that it is counted for; nil is `topic`. Lite topics are too many to be counted one by one.
+    package var parentTopic: String?
+
+    var countedTopic: String { parentTopic ?? topic }
 
     /// An acknowledgement by its parts.
     package init(group: String, topic: String, queueID: Int32, offset: Int64, popMillis: Int64, isOrdered: Bool) {

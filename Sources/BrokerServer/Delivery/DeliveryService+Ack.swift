@@ -32,7 +32,7 @@ extension DeliveryService {
         switch outcome {
         case .acked:
             dependencies.statistics?.count(
-                .groupAck(topic: request.topic, group: request.group), messages: 1, nowMillis: now)
+                .groupAck(topic: request.countedTopic, group: request.group), messages: 1, nowMillis: now)
         case .alreadyDone: return
         case .staleHandle, .neverDelivered:
             throw Self.unknownHandle(request.topic, request.queueID, request.offset)

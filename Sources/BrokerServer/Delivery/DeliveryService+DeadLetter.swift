@@ -78,13 +78,18 @@ extension DeliveryService {
             }
             if !onlyIfAbsent { pairs[index].value = value }
         }
-        set(PropertyName.retryTopic, key.topic, onlyIfAbsent: true)
+        // The topic of a message of a lite topic is the parent.
+        let topic = LiteTopicName(queueName: key.topic)?.parent ?? key.topic
+        set(PropertyName.retryTopic, topic, onlyIfAbsent: true)
         set(PropertyName.originMessageId, messageID, onlyIfAbsent: true)
-        set(PropertyName.dlqOriginTopic, key.topic)
+        set(PropertyName.dlqOriginTopic, topic)
         set(PropertyName.dlqOriginMessageId, uniqueKey ?? messageID)
         set(PropertyName.waitStored, "false")
         // A copy must not be delayed or handed back by a timer.
-        pairs.removeAll { PropertyName.delays.contains($0.name) || $0.name == PropertyName.popCheckpoint }
+        pairs.removeAll {
+            PropertyName.delays.contains($0.name) || $0.name == PropertyName.popCheckpoint
+                || $0.name == PropertyName.innerMultiDispatch || $0.name == PropertyName.innerMultiQueueOffset
+        }
         return PropertyText.encode(pairs)
     }
 }

@@ -184,7 +184,7 @@ package final class DeliveryService: Sendable {
         journal.persistDeletion()
     }
 
-    private func forget(_ subscriptions: [Subscription], error: ServiceError) {
+    func forget(_ subscriptions: [Subscription], error: ServiceError) {
         for subscription in subscriptions {
             let waiters = journal.remove(subscription) { [table] in table.remove(subscription.key) }
             waiterCount.subtract(waiters.count, ordering: .relaxed)

@@ -137,10 +137,18 @@ package final class GroupRegistry: Sendable {
                         message: "retryQueueNums \(group.retryQueueCount) is not between 0 and "
                             + "\(Self.retryQueueCountMax)")))
         }
+        do throws(ServiceError) {
+            _ = try GroupAttributes.applied(group.attributes, to: [:])
+        } catch {
+            return completion(.failure(error))
+        }
         change(completion) { snapshot in
             // A request cannot name what this version does not know.
             var group = group
-            if let existing = snapshot.groups[group.name] { group.unknownMembers = existing.unknownMembers }
+            let existing = snapshot.groups[group.name]
+            if let existing { group.unknownMembers = existing.unknownMembers }
+            group.attributes =
+                (try? GroupAttributes.applied(group.attributes, to: existing?.attributes ?? [:])) ?? [:]
             let isChanged = snapshot.groups[group.name] != group
             snapshot.groups[group.name] = group
             return isChanged

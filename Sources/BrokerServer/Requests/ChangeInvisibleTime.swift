@@ -5,9 +5,13 @@ import RemotingTransport
 /// CHANGE_MESSAGE_INVISIBLETIME (200053): sets anew how long a message stays invisible, from now on.
 package struct ChangeInvisibleTimeHandler: Sendable {
     private let delivery: DeliveryService
+    private let lite: LiteService?
 
-    /// A handler over the delivery service.
-    package init(delivery: DeliveryService) { self.delivery = delivery }
+    /// A handler over the delivery service, and the one of lite topics.
+    package init(delivery: DeliveryService, lite: LiteService? = nil) {
+        self.delivery = delivery
+        self.lite = lite
+    }
 
     /// Answers the request.
     package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
@@ -31,11 +35,20 @@ package struct ChangeInvisibleTimeHandler: Sendable {
         } catch {
             throw .badHandle(error)
         }
-        let changed = try delivery.changeInvisible(
-            AckRequest(
-                group: header.consumerGroup, topic: header.topic, queueID: header.queueId, offset: header.offset,
-                popMillis: handle.popTimeMillis, isOrdered: handle.isOrdered),
-            handleReviveQueueID: handle.reviveQueueId, invisibleMillis: header.invisibleMillis)
+        let changed: ChangedHandle
+        if let lite, let liteTopic = header.liteTopic, !liteTopic.isEmpty {
+            changed = try lite.changeInvisible(
+                lite.receipt(
+                    group: header.consumerGroup, topic: header.topic, liteTopic: liteTopic, queueID: header.queueId,
+                    offset: header.offset, popMillis: handle.popTimeMillis),
+                invisibleMillis: header.invisibleMillis, isSuspended: header.suspend ?? false)
+        } else {
+            changed = try delivery.changeInvisible(
+                AckRequest(
+                    group: header.consumerGroup, topic: header.topic, queueID: header.queueId, offset: header.offset,
+                    popMillis: handle.popTimeMillis, isOrdered: handle.isOrdered),
+                handleReviveQueueID: handle.reviveQueueId, invisibleMillis: header.invisibleMillis)
+        }
         return ChangeInvisibleTimeResponseHeader(
             popMillis: changed.popMillis, invisibleMillis: changed.invisibleMillis,
             reviveQueueId: changed.reviveQueueID)

@@ -10,7 +10,8 @@ extension RequestRouter {
         try onWorker(request, connection) { [broker, logger] in
             for topic in broker.store.queueTopics.sorted() {
                 guard broker.topics.topic(topic) == nil, !broker.topics.isSystemTopic(topic),
-                    topic != LedgerJournal.topic
+                    topic != LedgerJournal.topic,
+                    LiteService.topic(topic, in: { broker.topics.topic($0) }) == nil
                 else { continue }
                 do throws(StoreError) {
                     try broker.store.deleteTopic(topic)

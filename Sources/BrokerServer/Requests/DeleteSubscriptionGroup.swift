@@ -11,6 +11,7 @@ extension RequestRouter {
             case .success:
                 broker.statistics.forget(group: header.groupName)
                 broker.pulls.groupDeleted(header.groupName)
+                broker.lite.groupDeleted(header.groupName)
                 if header.cleanOffset == true { broker.delivery.groupDeleted(header.groupName) }
                 connection.respond(to: request, code: .success)
             case .failure(let error): connection.respond(to: request, error: error)

@@ -26,6 +26,7 @@ package final class RequestRouter: RemotingService {
     private let ack: AckMessageHandler
     private let batchAck: BatchAckMessageHandler
     private let changeInvisibleTime: ChangeInvisibleTimeHandler
+    private let popLite: PopLiteMessageHandler
     private let notification: NotificationHandler
     private let pollingInfo: PollingInfoHandler
     private let hosts = NIOLockedValueBox<[UInt64: SocketHost]>([:])
@@ -37,9 +38,10 @@ package final class RequestRouter: RemotingService {
         self.logger = logger
         pop = PopMessageHandler(delivery: broker.delivery)
         pull = PullMessageHandler(pulls: broker.pulls)
-        ack = AckMessageHandler(delivery: broker.delivery)
+        popLite = PopLiteMessageHandler(lite: broker.lite)
+        ack = AckMessageHandler(delivery: broker.delivery, lite: broker.lite)
         batchAck = BatchAckMessageHandler(delivery: broker.delivery)
-        changeInvisibleTime = ChangeInvisibleTimeHandler(delivery: broker.delivery)
+        changeInvisibleTime = ChangeInvisibleTimeHandler(delivery: broker.delivery, lite: broker.lite)
         notification = NotificationHandler(delivery: broker.delivery)
         pollingInfo = PollingInfoHandler(delivery: broker.delivery)
     }
@@ -57,6 +59,7 @@ package final class RequestRouter: RemotingService {
         hosts.withLockedValue { $0[connection.id] = nil }
         broker.clients.closed(connectionID: connection.id)
         broker.proxiedConsumers.closed(connectionID: connection.id)
+        broker.lite.closed(channelID: connection.id)
     }
 
     /// Answers one request, now or later.
@@ -116,6 +119,7 @@ package final class RequestRouter: RemotingService {
             if try routeTopicsAndGroups(request, from: connection) { return }
             if try routeStatistics(request, from: connection) { return }
             if try routeAdministration(request, from: connection) { return }
+            if try routeLiteAdministration(request, from: connection) { return }
             connection.respond(
                 to: request, code: .requestCodeNotSupported, remark: UnsupportedRequests.remark(code: request.code))
         }
@@ -127,6 +131,7 @@ package final class RequestRouter: RemotingService {
         case .pullMessage: pull.handle(request, isLite: false, from: connection)
         case .litePullMessage: pull.handle(request, isLite: true, from: connection)
         case .popMessage: pop.handle(request, from: connection)
+        case .popLiteMessage: popLite.handle(request, from: connection)
         case .notification: notification.handle(request, from: connection)
         case .pollingInfo: pollingInfo.handle(request, from: connection)
         default: return false
@@ -144,6 +149,7 @@ package final class RequestRouter: RemotingService {
         case .queryAssignment: try queryAssignment(request, from: connection)
         case .setMessageRequestMode: try setMessageRequestMode(request, from: connection)
         case .getAllMessageRequestMode: getAllMessageRequestMode(request, from: connection)
+        case .liteSubscriptionCtl: try liteSubscriptionControl(request, from: connection)
         case .lockBatchMq: try lockBatch(request, from: connection)
         case .unlockBatchMq: try unlockBatch(request, from: connection)
         case .getConsumerListByGroup: try getConsumerListByGroup(request, from: connection)

@@ -59,6 +59,7 @@ extension RequestRouter {
 
     private static let knownAttributes: Set<String> = [
         AttributeName.messageType, AttributeName.queueType, AttributeName.cleanupPolicy, AttributeName.reserveTime,
+        AttributeName.liteTopicExpiration,
     ]
 
     private func attributes(
@@ -78,6 +79,13 @@ extension RequestRouter {
             }
             guard type != TopicMessageType.mixed.rawValue || broker.live.enableMixedMessageType else {
                 throw ServiceError(code: .invalidParameter, message: "MIXED message type is not supported.")
+            }
+        }
+        if let text = changes.set[AttributeName.liteTopicExpiration] {
+            guard let minutes = Int64(text), (-1...43_200).contains(minutes) else {
+                throw ServiceError(
+                    code: .systemError,
+                    message: "\(AttributeName.liteTopicExpiration) \(text) is not between -1 and 43200 minutes")
             }
         }
         // To accept these would promise another kind of queue than the one that messages get.

@@ -77,6 +77,7 @@ extension Broker {
             {
                 request.queueID = queueID
             }
+            if topic.messageType == .lite { return try storeLite(request, completion) }
             if request.isBatch { return try storeBatch(request, completion) }
             if NameRules.isRetryTopic(topic.name), !request.isInternal, try mustDeadLetter(request) {
                 return storeDeadLetter(request, completion)
@@ -97,13 +98,17 @@ extension Broker {
 
     // MARK: Single messages
 
-    private func store(
-        _ request: SendRequest, dropsDelay: Bool = false, _ completion: @escaping @Sendable (SendOutcome) -> Void
+    func store(
+        _ request: SendRequest, dropsDelay: Bool = false, lite: LiteTopicName? = nil,
+        _ completion: @escaping @Sendable (SendOutcome) -> Void
     ) throws(ServiceError) {
-        let properties = try finish(request, dropsDelay: dropsDelay)
+        var properties = try finish(request, dropsDelay: dropsDelay)
+        if let lite { try addDispatch(lite, to: &properties.text) }
         if properties.isHalf { return try storeHalf(request, properties.text, properties.uniqueKey, completion) }
         let queueID = request.queueID
         var message = message(request, flag: request.flag, body: request.body, properties: properties.text)
+        message.lightQueue = lite?.queueName
+        let uniqueKey = properties.uniqueKey
         var recallHandle: String?
         if properties.isDelayed { (message, recallHandle) = try scheduled(message) }
         let handle = recallHandle
@@ -117,7 +122,7 @@ extension Broker {
                     .stored(
                         SendReceipt(
                             queueID: queueID, queueOffset: receipt.queueOffset, logOffsets: .one(receipt.logOffset),
-                            uniqueKey: properties.uniqueKey, storeHost: storeHost,
+                            uniqueKey: uniqueKey, storeHost: storeHost,
                             storeTimestampMillis: receipt.storeTimestampMillis, recallHandle: handle)))
             case .failed(let error):
                 statistics.countRefused()

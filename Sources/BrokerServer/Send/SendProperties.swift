@@ -13,6 +13,8 @@ struct SendProperties {
     private(set) var uniqueKey: Range<Int>?
     /// Whether the message asks to be delivered later.
     private(set) var isDelayed = false
+    /// Where the name of its lite topic stands; nil for a message of none.
+    private(set) var liteTopic: Range<Int>?
     /// Whether it is the first half of a transaction.
     private(set) var isTransactional = false
     /// Whether entries must be left out in the stored form.
@@ -52,8 +54,9 @@ struct SendProperties {
             } else if Self.isEqual(name, "TRACE_ON") {
                 mustRewrite = true
             }
-        case UInt8(ascii: "P"), UInt8(ascii: "M"), UInt8(ascii: "C"), UInt8(ascii: "_"):
+        case UInt8(ascii: "P"), UInt8(ascii: "M"), UInt8(ascii: "C"), UInt8(ascii: "I"), UInt8(ascii: "_"):
             if Self.isReplaced(name) { mustRewrite = true }
+            if first == UInt8(ascii: "_"), Self.isEqual(name, "__LITE_TOPIC") { liteTopic = value }
         default: break
         }
     }
@@ -104,7 +107,8 @@ struct SendProperties {
     /// Whether the broker removes the entry: it sets the property itself, or the property is never stored.
     private static func isReplaced(_ name: UnsafeRawBufferPointer) -> Bool {
         isEqual(name, "MSG_REGION") || isEqual(name, "TRACE_ON") || isEqual(name, "CLUSTER")
-            || isEqual(name, "POP_CK") || hasPrefix(name, "__RMQ.TRANSIENT.")
+            || isEqual(name, "POP_CK") || isEqual(name, "INNER_MULTI_DISPATCH")
+            || isEqual(name, "INNER_MULTI_QUEUE_OFFSET") || hasPrefix(name, "__RMQ.TRANSIENT.")
     }
 
     private static func asksForDelay(_ name: UnsafeRawBufferPointer) -> Bool {

@@ -88,11 +88,14 @@ extension AckLedger {
         _ redelivery: Redelivery, popMillis: Int64, visibleAtMillis: Int64, attemptKey: UInt64 = 0
     ) {
         guard let index = index(of: redelivery.offset) else { return }
-        if self[index: index].attempt != redelivery.attempt {
+        let entry = self[index: index]
+        // A suspended delivery that goes on is another one, though the attempt is the same.
+        let isResumed = entry.attemptKey == Self.suspendedKey && attemptKey != Self.suspendedKey
+        if entry.attempt != redelivery.attempt || isResumed {
             setAttempt(index: index, redelivery.attempt, popMillis: popMillis)
         }
-        let entry = self[index: index]
-        order?.setAttempt(entry, to: attemptKey)
+        let updated = self[index: index]
+        order?.setAttempt(updated, to: attemptKey)
         self[index: index].attemptKey = attemptKey
         setVisible(index: index, atMillis: visibleAtMillis)
     }

@@ -98,6 +98,13 @@ package struct WaiterIndex<Key: Hashable & Sendable, Payload> {
         return woken
     }
 
+    /// Takes out the oldest request of a key.
+    package mutating func wakeOne(key: Key) -> Payload? {
+        guard let slot = lists[key]?.first, let payload = nodes[Int(slot)].payload else { return nil }
+        remove(slot)
+        return payload
+    }
+
     /// Takes out the oldest request of each key, for an event that concerns every queue.
     package mutating func wakeOneOfEachKey() -> [Payload] {
         lists.values.map(\.first).compactMap { slot in

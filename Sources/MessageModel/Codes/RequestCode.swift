@@ -330,6 +330,24 @@ package struct RequestCode: RawRepresentable, Hashable, Sendable {
     package static let pollingInfo = RequestCode(rawValue: 200055)
     /// POP_ROLLBACK
     package static let popRollback = RequestCode(rawValue: 200056)
+    /// POP_LITE_MESSAGE
+    package static let popLiteMessage = RequestCode(rawValue: 200070)
+    /// LITE_SUBSCRIPTION_CTL
+    package static let liteSubscriptionCtl = RequestCode(rawValue: 200071)
+    /// NOTIFY_UNSUBSCRIBE_LITE
+    package static let notifyUnsubscribeLite = RequestCode(rawValue: 200073)
+    /// GET_BROKER_LITE_INFO
+    package static let getBrokerLiteInfo = RequestCode(rawValue: 200074)
+    /// GET_PARENT_TOPIC_INFO
+    package static let getParentTopicInfo = RequestCode(rawValue: 200075)
+    /// GET_LITE_TOPIC_INFO
+    package static let getLiteTopicInfo = RequestCode(rawValue: 200076)
+    /// GET_LITE_CLIENT_INFO
+    package static let getLiteClientInfo = RequestCode(rawValue: 200077)
+    /// GET_LITE_GROUP_INFO
+    package static let getLiteGroupInfo = RequestCode(rawValue: 200078)
+    /// TRIGGER_LITE_DISPATCH
+    package static let triggerLiteDispatch = RequestCode(rawValue: 200079)
     /// BATCH_ACK_MESSAGE
     package static let batchAckMessage = RequestCode(rawValue: 200151)
     /// Ours, not Apache's: a proxy tells a broker which consumers are connected to it.

@@ -134,6 +134,10 @@ package struct ResponseCode: RawRepresentable, Hashable, Sendable {
     package static let controllerJraftInternalError = ResponseCode(rawValue: 2015)
     /// CONTROLLER_BROKER_LIVE_INFO_NOT_EXISTS
     package static let controllerBrokerLiveInfoNotExists = ResponseCode(rawValue: 2016)
+    /// LMQ_QUOTA_EXCEEDED
+    package static let lmqQuotaExceeded = ResponseCode(rawValue: 2017)
+    /// LITE_SUBSCRIPTION_QUOTA_EXCEEDED
+    package static let liteSubscriptionQuotaExceeded = ResponseCode(rawValue: 2018)
     /// USER_NOT_EXIST
     package static let userNotExist = ResponseCode(rawValue: 3001)
     /// POLICY_NOT_EXIST
@@ -209,6 +213,8 @@ extension ResponseCode: CustomStringConvertible {
         2014: "CONTROLLER_BROKER_ID_INVALID",
         2015: "CONTROLLER_JRAFT_INTERNAL_ERROR",
         2016: "CONTROLLER_BROKER_LIVE_INFO_NOT_EXISTS",
+        2017: "LMQ_QUOTA_EXCEEDED",
+        2018: "LITE_SUBSCRIPTION_QUOTA_EXCEEDED",
         3001: "USER_NOT_EXIST",
         3002: "POLICY_NOT_EXIST",
     ]

@@ -13,6 +13,12 @@ package enum AttributeName {
     package static let liteTopicExpiration = "lite.topic.expiration"
     package static let priorityFactor = "priority.factor"
     package static let liteBindTopic = "lite.bind.topic"
+    package static let liteSubscriptionModel = "lite.sub.model"
+    package static let liteResetsOnTakeover = "lite.sub.reset.offset.exclusive"
+    package static let liteResetsOnUnsubscribe = "lite.sub.reset.offset.unsubscribe"
+    package static let liteClientQuota = "lite.sub.client.quota"
+    package static let liteClientEventsMax = "lite.sub.client.max.event.cnt"
+    package static let liteWildcard = "lite.sub.wildcard"
 }
 
 /// A topic on one broker.

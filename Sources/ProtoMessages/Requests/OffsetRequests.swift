@@ -32,6 +32,8 @@ package struct DeadLetterRequestView {
     package let receiptHandle: ProtoText
     /// Id of the message.
     package let messageID: ProtoText
+    /// Lite topic of the message; empty for a message of none.
+    package let liteTopic: ProtoText
 
     /// Decodes the request into the arena.
     package init(_ bytes: UnsafeRawBufferPointer, in arena: DecodeArena) throws(ProtoError) {
@@ -43,6 +45,12 @@ package struct DeadLetterRequestView {
         try pointer.pointee.message_id.check("message_id")
         receiptHandle = pointer.pointee.receipt_handle.text
         messageID = pointer.pointee.message_id.text
+        if pointer.pointee.lite_topic_presence_case.rawValue != 0 {
+            try pointer.pointee.lite_topic.check("lite_topic")
+            liteTopic = pointer.pointee.lite_topic.text
+        } else {
+            liteTopic = .empty
+        }
     }
 }
 

@@ -18,6 +18,7 @@ package struct AckMessageRequestView {
             guard let entry = pointer.pointee.entries[index] else { continue }
             try entry.pointee.message_id.check("message_id")
             try entry.pointee.receipt_handle.check("receipt_handle")
+            if entry.pointee.lite_topic_presence_case.rawValue != 0 { try entry.pointee.lite_topic.check("lite_topic") }
         }
     }
 
@@ -32,6 +33,14 @@ package struct AckMessageRequestView {
     /// Receipt handle of an entry.
     package func receiptHandle(_ index: Int) -> ProtoText {
         pointer.pointee.entries[index]?.pointee.receipt_handle.text ?? .empty
+    }
+
+    /// Lite topic of an entry's message; empty for a message of none.
+    package func liteTopic(_ index: Int) -> ProtoText {
+        guard let entry = pointer.pointee.entries[index], entry.pointee.lite_topic_presence_case.rawValue != 0 else {
+            return .empty
+        }
+        return entry.pointee.lite_topic.text
     }
 }
 
@@ -49,6 +58,8 @@ package struct ChangeInvisibleDurationRequestView {
     package let invisibleMillis: Int64
     /// Whether the attempt is not to count.
     package let isSuspended: Bool
+    /// Lite topic of the message; empty for a message of none.
+    package let liteTopic: ProtoText
 
     /// Decodes the request into the arena.
     package init(_ bytes: UnsafeRawBufferPointer, in arena: DecodeArena) throws(ProtoError) {
@@ -60,6 +71,12 @@ package struct ChangeInvisibleDurationRequestView {
         receiptHandle = pointer.pointee.receipt_handle.text
         messageID = pointer.pointee.message_id.text
         invisibleMillis = ProtoTime.millis(UnsafePointer(pointer.pointee.invisible_duration)) ?? 0
+        if pointer.pointee.lite_topic_presence_case.rawValue != 0 {
+            try pointer.pointee.lite_topic.check("lite_topic")
+            liteTopic = pointer.pointee.lite_topic.text
+        } else {
+            liteTopic = .empty
+        }
         isSuspended = pointer.pointee.suspend_presence_case.rawValue != 0 && pointer.pointee.suspend != 0
     }
 }

@@ -24,6 +24,10 @@ package struct SettingsAnswer: Hashable, Sendable {
     package var longPollingMillis: Int64
     /// Where clients send their own metrics; `nil` is off.
     package var metricEndpoints: ProtoEndpoints?
+    /// Lite topics that a consumer may subscribe to. Java's clients take none before they are told.
+    package var liteSubscriptionQuota: Int32 = 0
+    /// Most bytes of a lite topic.
+    package var liteTopicBytesMax: Int32 = 0
 
     /// An answer.
     package init(
@@ -80,6 +84,13 @@ extension ResponseEncoder {
         }
     }
 
+    /// TelemetryCommand {notify_unsubscribe_lite_command = 9}.
+    package static func notifyUnsubscribeLite(liteTopic: String, into buffer: inout ByteBuffer) {
+        buffer.writeProto(capacity: liteTopic.utf8.count + 64) { writer in
+            writer.message(9) { $0.text(1, liteTopic) }
+        }
+    }
+
     private static func writeBackoff(_ writer: inout ProtoWriter, _ answer: SettingsAnswer) {
         writer.message(3) { policy in
             policy.integer(1, Int64(answer.attemptCountMax))
@@ -113,6 +124,10 @@ extension ResponseEncoder {
                 subscription.explicitInteger(3, answer.isFIFO ? 1 : 0)
                 subscription.explicitInteger(4, Int64(answer.receiveBatchSize))
                 subscription.duration(5, millis: answer.longPollingMillis)
+                if answer.liteTopicBytesMax > 0 {
+                    subscription.explicitInteger(6, Int64(answer.liteSubscriptionQuota))
+                    subscription.explicitInteger(7, Int64(answer.liteTopicBytesMax))
+                }
             }
         case .none: break
         }

@@ -21,7 +21,8 @@ extension ProxyService {
                 let receipt = try receipt(
                     handle, group: request.group, topic: request.topic, messageID: request.messageID(index), message,
                     call)
-                guard let receipt else { return }
+                guard var receipt else { return }
+                receipt.liteTopic = request.liteTopic(index).string
                 targets.append(.success(receipt))
             } catch {
                 targets.append(.failure(error))
@@ -39,7 +40,8 @@ extension ProxyService {
             switch target {
             case .failure(let error):
                 if gathering.finish(index, error) { answer(call, gathering) }
-            case .success(let receipt) where configuration.isBatchAckEnabled && count > 1:
+            case .success(let receipt)
+            where configuration.isBatchAckEnabled && count > 1 && receipt.liteTopic.isEmpty:
                 units[receipt.broker.name, default: []].append((index, receipt))
             case .success(let receipt): acknowledge(receipt, index, gathering, call)
             }

@@ -16,7 +16,9 @@ extension ProxyService {
         let receipt = try receipt(
             request.receiptHandle, group: request.group, topic: request.topic, messageID: request.messageID, message,
             call)
-        guard let receipt else { return }
+        guard var receipt else { return }
+        receipt.liteTopic = request.liteTopic.string
+        receipt.isSuspended = request.isSuspended
         deliveries.forget(call.metadataBytes("x-mq-client-id"), handle: request.receiptHandle.bytes)
         backend.changeInvisible(receipt, invisibleMillis: millis) { [self] result in
             switch result {

@@ -55,7 +55,8 @@ extension ProxyService {
         let consumer = StreamedConsumer(
             key: key, language: call.metadata("x-mq-language") ?? "",
             version: call.metadata("x-mq-client-version") ?? "", address: call.remoteAddress,
-            isPush: settings.clientType == .pushConsumer, isOrdered: isOrdered,
+            isPush: settings.clientType == .pushConsumer || settings.clientType == .litePushConsumer,
+            isOrdered: isOrdered,
             subscriptions: entries.map { entry in
                 let text = entry.filter.expression.string
                 return StreamedConsumer.Subscription(

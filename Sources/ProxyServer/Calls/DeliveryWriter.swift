@@ -13,6 +13,8 @@ struct DeliveryWriter {
     private(set) var sentCount = 0
     /// Messages that were looked at while the call was open.
     private var handledCount = 0
+    /// Lite topics whose messages were given back.
+    private var givenBack: Set<String> = []
 
     init(service: ProxyService, pending: ProxyService.PendingReceive, answer: PopAnswer) {
         self.service = service
@@ -44,7 +46,7 @@ struct DeliveryWriter {
 
     /// Gives back what was sent, when the call was ended for a client that reads too slowly: nothing of an answer leaves
     /// before it is whole, so nothing of this one was delivered.
-    func takeBack(_ bytes: UnsafeRawBufferPointer) {
+    mutating func takeBack(_ bytes: UnsafeRawBufferPointer) {
         guard pending.call.isClosed, sentCount > 0 else { return }
         for message in answer.messages.prefix(handledCount) {
             let properties = StoredProperties(
@@ -70,16 +72,26 @@ struct DeliveryWriter {
         guard writeHandle(message, properties, into: &text) else { return nil }
         let fields = text.withUnsafeReadableBytes { HandleFields(ProtoText($0)) }
         guard let fields else { return nil }
-        return ReceiptRequest(
+        var request = ReceiptRequest(
             group: pending.group, topic: pending.topic.name, handle: fields, broker: pending.broker,
             handleText: String(buffer: text),
             messageID: properties.messageID.map { String(decoding: properties.bytes($0), as: UTF8.self) } ?? "")
+        request.liteTopic = liteTopic(properties)
+        return request
     }
 
-    private func giveBack(_ message: PoppedMessage, _ properties: StoredProperties) {
+    private func liteTopic(_ properties: StoredProperties) -> String {
+        guard pending.isLite, let range = properties.liteTopic else { return "" }
+        return String(decoding: properties.bytes(range), as: UTF8.self)
+    }
+
+    private mutating func giveBack(_ message: PoppedMessage, _ properties: StoredProperties) {
         guard let request = request(message, properties) else { return }
+        // Once for all messages of a lite topic.
+        guard request.liteTopic.isEmpty || givenBack.insert(request.liteTopic).inserted else { return }
         service.giveBack(
-            handleText: request.handleText, group: request.group, topic: request.topic, broker: request.broker)
+            handleText: request.handleText, group: request.group, topic: request.topic, broker: request.broker,
+            liteTopic: request.liteTopic)
     }
 
     /// Tags that only share a hash with a wanted one: done with for this group.
@@ -170,18 +182,19 @@ struct DeliveryWriter {
                     outgoing.deliveryAttempt = message.reconsumeTimes + 1
                     outgoing.invisibleMillis = answer.invisibleMillis > 0 ? answer.invisibleMillis : nil
                     pending.call.send { ResponseEncoder.receivedMessage(outgoing, properties, into: &$0) }
-                    if hasHandle, client != nil { remember(part(handle)) }
+                    if hasHandle, client != nil { remember(part(handle), liteTopic: liteTopic(properties)) }
                 }
             }
         }
         service.scratch = scratch
     }
 
-    private func remember(_ handle: UnsafeRawBufferPointer) {
+    private func remember(_ handle: UnsafeRawBufferPointer, liteTopic: String) {
         service.remember(
             .init(
                 group: pending.group, topic: pending.topic.name, handle: String(decoding: handle, as: UTF8.self),
-                broker: pending.broker, untilMillis: nowMillis &+ max(0, min(answer.invisibleMillis, Int64.max / 2))),
+                broker: pending.broker,
+                untilMillis: nowMillis &+ max(0, min(answer.invisibleMillis, Int64.max / 2)), liteTopic: liteTopic),
             of: client)
     }
 

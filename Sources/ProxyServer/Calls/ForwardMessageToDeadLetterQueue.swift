@@ -11,7 +11,8 @@ extension ProxyService {
         let receipt = try receipt(
             request.receiptHandle, group: request.group, topic: request.topic, messageID: request.messageID,
             isExpiryChecked: false, message, call)
-        guard let receipt else { return }
+        guard var receipt else { return }
+        receipt.liteTopic = request.liteTopic.string
         guard receipt.handle.logOffset >= 0 else {
             throw ProxyError(.invalidReceiptHandle, "the receipt handle has no log offset")
         }

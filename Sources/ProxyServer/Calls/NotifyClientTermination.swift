@@ -8,7 +8,34 @@ extension ProxyService {
         let request = try NotifyClientTerminationRequestView(message, in: arena)
         // Go's producers send a group without a name.
         if let group = request.group, !group.name.isEmpty { try MessageValidation.checkGroup(group.name) }
-        if let clientID = call.metadata("x-mq-client-id") { releaseDeliveries(of: clientID) }
+        if let clientID = call.metadata("x-mq-client-id") {
+            if let named = request.group, !named.name.isEmpty {
+                guard let group = try self.group(named.name, for: message, call) else { return }
+                guard try leavesLite(clientID, group, message, call) else { return }
+            }
+            releaseDeliveries(of: clientID)
+        }
         succeed(call)
+    }
+
+    /// Takes a client out of its lite group. False when the request runs again.
+    private func leavesLite(
+        _ clientID: String, _ group: SubscriptionGroupConfig, _ message: UnsafeRawBufferPointer, _ call: GRPCCall
+    ) throws -> Bool {
+        guard var bound = group.liteBindTopic else { return true }
+        let found = bound.withUTF8 { bytes -> Result<LoopMetadata.Topic?, ProxyError> in
+            do throws(ProxyError) {
+                return .success(try topic(ProtoText(UnsafeRawBufferPointer(bytes)), for: message, call))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch found {
+        case .success(nil): return false
+        case .success(let topic?): liteClientLeaves(clientID, group: group, topic: topic.snapshot)
+        // Without a route there is nobody to tell; brokers forget silent clients.
+        case .failure: break
+        }
+        return true
     }
 }

@@ -9,7 +9,8 @@ extension ProxyService {
         try MessageValidation.checkGroup(request.group.name)
         guard let topic = try topic(request.topic.name, for: message, call) else { return }
         guard let group = try group(request.group.name, for: message, call) else { return }
-        let queues = RouteQueues.assignments(topic.snapshot, isOrdered: group.consumeMessageOrderly)
+        let queues = RouteQueues.assignments(
+            topic.snapshot, isOrdered: group.consumeMessageOrderly && group.liteBindTopic == nil)
         guard !queues.isEmpty else { throw ProxyError(.forbidden, "no readable queue") }
         let endpoints = advertisedEndpoints(request.endpoints, call)
         let fitting = RouteQueues.fitting(

@@ -14,6 +14,8 @@ extension ProxyService {
         let attemptCountMax: Int32
         let isAutoRenew: Bool
         let startMillis: Int64
+        /// Whether it is of lite topics.
+        var isLite = false
     }
 
     func receiveMessage(_ message: UnsafeRawBufferPointer, _ call: GRPCCall) throws {
@@ -37,6 +39,11 @@ extension ProxyService {
             metadata.refreshTopic(topic.name)
             return failLater(
                 call, ProxyError(.forbidden, "no readable queue"), startMillis: context.clock.uptimeMillis())
+        }
+        if group.liteBindTopic != nil {
+            return try receiveLite(
+                request, group, topic, named: broker, pollMillis: pollMillis,
+                invisibleMillis: invisibleMillis(request, group), call)
         }
         let isSQL = request.filter.type == .sql
         let filter = isSQL || expression == "*" ? nil : TagFilter(expression: expression)
@@ -151,7 +158,7 @@ extension ProxyService {
 
     // MARK: Answering
 
-    private func finish(_ pending: PendingReceive, _ result: Result<PopAnswer, ProxyError>) {
+    func finish(_ pending: PendingReceive, _ result: Result<PopAnswer, ProxyError>) {
         let call = pending.call
         deliveries.receives[ObjectIdentifier(call)] = nil
         switch result {
@@ -175,7 +182,7 @@ extension ProxyService {
 
     /// Ends a receive that brought nothing, but not within its first second: clients poll again at once, some after a
     /// millisecond, whatever the code is.
-    private func failLater(_ call: GRPCCall, _ error: ProxyError, startMillis: Int64) {
+    func failLater(_ call: GRPCCall, _ error: ProxyError, startMillis: Int64) {
         let elapsed = context.clock.uptimeMillis() - startMillis
         var hold = Self.failureHoldMillis - elapsed
         if let remaining = call.deadlineMillisRemaining { hold = min(hold, remaining - 200) }

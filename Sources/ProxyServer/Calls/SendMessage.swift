@@ -136,7 +136,7 @@ extension ProxyService {
                 SendRequest(
                     topic: topic.snapshot, queue: queue, sysFlag: PropertyComposer.sysFlag(of: message, kind),
                     bornMillis: born, properties: properties, body: message.body, isBatch: false),
-                topic, isQueueFixed: kind == .fifo, call, completion: completion)
+                topic, isQueueFixed: kind == .fifo || kind == .lite, call, completion: completion)
         }
     }
 
@@ -161,6 +161,10 @@ extension ProxyService {
         }
         if let group = message.messageGroup, !group.isEmpty {
             return queues[QueueSelection.index(messageGroup: group, queueCount: queues.count)]
+        }
+        if let lite = message.liteTopic, !lite.isEmpty {
+            // The same place for all messages of a lite topic, as brokers of Apache's expect it.
+            return queues[QueueSelection.index(messageGroup: lite, queueCount: queues.count)]
         }
         topic.nextQueue &+= 1
         let queue = brokerHealth.queue(

@@ -28,6 +28,9 @@ extension ProxyService {
             case .publishing(let topics): producerAppeared(topics, call)
             case .subscription(let group, let entries):
                 consumerAppeared(settings, group: group, entries, isOrdered: answer.isFIFO, call)
+                if Self.isLite(settings), let topic = entries.first?.topic {
+                    liteConsumerAppeared(group: group.name.string, topic: topic.name.string, call)
+                }
             case .none: break
             }
             if telemetryStarted(call), Self.mayMissFirstAnswer(call) { repeatAnswer(settings, answer, call) }
@@ -68,14 +71,32 @@ extension ProxyService {
             return SettingsMerge.producer(configuration)
         case .subscription(let group, let entries):
             switch settings.clientType {
-            case .pushConsumer, .simpleConsumer, .unspecified: break
-            case .producer, .pullConsumer, .litePushConsumer, .liteSimpleConsumer:
+            case .pushConsumer, .simpleConsumer, .unspecified, .litePushConsumer, .liteSimpleConsumer: break
+            case .producer, .pullConsumer:
                 throw ProxyError(.unrecognizedClientType, "clients of this type are not served")
             }
             try MessageValidation.checkGroup(group.name)
             for entry in entries { try MessageValidation.checkTopic(entry.topic.name) }
             guard let config = try self.group(group.name, for: message, call) else { return nil }
+            try checkKind(settings, config, entries)
             return SettingsMerge.consumer(configuration, config)
+        }
+    }
+
+    private static func isLite(_ settings: SettingsView) -> Bool {
+        settings.clientType == .litePushConsumer || settings.clientType == .liteSimpleConsumer
+    }
+
+    /// Lite consumers go with lite groups and their one topic, others with others.
+    private func checkKind(
+        _ settings: SettingsView, _ group: SubscriptionGroupConfig, _ entries: [SettingsView.SubscriptionEntryView]
+    ) throws(ProxyError) {
+        if Self.isLite(settings) {
+            try checkLite(group, topic: entries.first?.topic.name ?? .empty)
+        } else if let bound = group.liteBindTopic, settings.clientType != .unspecified {
+            throw ProxyError(
+                .illegalConsumerGroup,
+                "group \(group.name) consumes lite topics of \(bound): only lite consumers can join it")
         }
     }
 
@@ -128,10 +149,14 @@ enum SettingsMerge {
             case .exponential(let initial, let limit, let multiplier):
                 .exponential(initialMillis: initial, maxMillis: limit, multiplier: Float(multiplier))
             }
-        return SettingsAnswer(
+        var answer = SettingsAnswer(
             attemptCountMax: group.attemptCountMax, backoff: backoff, isFIFO: group.consumeMessageOrderly,
             receiveBatchSize: configuration.receiving.batchCountMax,
             longPollingMillis: configuration.receiving.pollMillisMax)
+        // Clients take a negative quota for one that is used up.
+        answer.liteSubscriptionQuota = group.liteClientQuota < 0 ? Int32.max : group.liteClientQuota
+        answer.liteTopicBytesMax = Int32(LiteTopicName.bytesMax)
+        return answer
     }
 }
 

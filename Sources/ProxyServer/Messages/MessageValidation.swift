@@ -199,8 +199,8 @@ struct MessageValidation {
         if let trace = message.traceContext, trace.hasControlCharacter || trace.count > Self.traceContextBytesMax {
             throw ProxyError(.badRequest, "trace context is too long or holds control characters")
         }
-        if let lite = message.liteTopic, !lite.isEmpty, lite.isBlank || lite.hasControlCharacter || lite.count > 64 {
-            throw ProxyError(.illegalLiteTopic, "the lite topic is blank, too long or holds control characters")
+        if let lite = message.liteTopic, !lite.isEmpty, !LiteTopicName.isValid(lite.bytes) {
+            throw ProxyService.illegalLiteTopic
         }
         if let priority = message.priority, priority < 0 {
             throw ProxyError(.badRequest, "priority cannot be negative")

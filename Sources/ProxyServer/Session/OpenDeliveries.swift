@@ -16,6 +16,8 @@ final class OpenDeliveries {
         let handle: String
         let broker: BrokerTarget
         let untilMillis: Int64
+        /// Empty for a message of no lite topic.
+        var liteTopic = ""
     }
 
     final class Client {
@@ -160,17 +162,22 @@ extension ProxyService {
         let now = context.clock.wallMillis()
         for delivery in open.values where delivery.untilMillis > now {
             giveBack(
-                handleText: delivery.handle, group: delivery.group, topic: delivery.topic, broker: delivery.broker)
+                handleText: delivery.handle, group: delivery.group, topic: delivery.topic, broker: delivery.broker,
+                liteTopic: delivery.liteTopic)
         }
     }
 
     /// Makes a delivery visible to others soon; nobody waits for the outcome.
-    func giveBack(handleText: String, group: String, topic: String, broker: BrokerTarget) {
+    func giveBack(handleText: String, group: String, topic: String, broker: BrokerTarget, liteTopic: String = "") {
         var text = handleText
         guard let handle = text.withUTF8({ HandleFields(ProtoText(UnsafeRawBufferPointer($0))) }) else { return }
-        let request = ReceiptRequest(
+        var request = ReceiptRequest(
             group: group, topic: topic, handle: handle, broker: broker, handleText: handleText, messageID: "")
-        backend.changeInvisible(request, invisibleMillis: Self.releaseMillis) { [context] result in
+        request.liteTopic = liteTopic
+        // A lite topic is for the next client at once, and as if this one had not got it.
+        request.isSuspended = !liteTopic.isEmpty
+        backend.changeInvisible(request, invisibleMillis: liteTopic.isEmpty ? Self.releaseMillis : 0) {
+            [context] result in
             guard case .failure(let error) = result else { return }
             context.logger.debug("an unfinished delivery was not given back", metadata: ["reason": "\(error.message)"])
         }
@@ -198,6 +205,7 @@ extension ProxyService {
     func telemetryEnded(_ call: GRPCCall) {
         context.producers.remove(ObjectIdentifier(call))
         questionsEnded(call)
+        context.liteStreams.remove(ObjectIdentifier(call))
         guard let stream = deliveries.streams.removeValue(forKey: ObjectIdentifier(call)) else { return }
         var id = stream.clientID
         id.withUTF8 { bytes in

@@ -10,9 +10,14 @@ package struct AckMessageRequestHeader: RemotingHeader, Hashable {
     package var extraInfo: String
     /// The offset.
     package var offset: Int64
+    /// The lite topic below `topic` that the message is of; the offset is that of its queue.
+    package var liteTopic: String?
 
     /// A header to send.
-    package init(consumerGroup: String, topic: String, queueId: Int32, extraInfo: String, offset: Int64) {
+    package init(
+        consumerGroup: String, topic: String, queueId: Int32, extraInfo: String, offset: Int64, liteTopic: String? = nil
+    ) {
+        self.liteTopic = liteTopic
         self.consumerGroup = consumerGroup
         self.topic = topic
         self.queueId = queueId
@@ -27,6 +32,7 @@ package struct AckMessageRequestHeader: RemotingHeader, Hashable {
         queueId = try fields.int32("queueId")
         extraInfo = try fields.string("extraInfo")
         offset = try fields.int64("offset")
+        liteTopic = fields.optionalString("liteTopic")
     }
 
     /// Writes the fields.
@@ -36,5 +42,6 @@ package struct AckMessageRequestHeader: RemotingHeader, Hashable {
         writer.write("queueId", queueId)
         writer.write("extraInfo", extraInfo)
         writer.write("offset", offset)
+        writer.write("liteTopic", liteTopic)
     }
 }

@@ -13,9 +13,15 @@ package struct ChangeInvisibleTimeRequestHeader: RemotingHeader, Hashable {
     /// How long the messages stay invisible to others.
     package var invisibleMillis: Int64
 
+    /// The lite topic below `topic` that the message is of; the offset is that of its queue.
+    package var liteTopic: String?
+    /// Whether the delivery is not to count as an attempt; for lite topics only.
+    package var suspend: Bool?
+
     /// A header to send.
     package init(
-        consumerGroup: String, topic: String, queueId: Int32, extraInfo: String, offset: Int64, invisibleMillis: Int64
+        consumerGroup: String, topic: String, queueId: Int32, extraInfo: String, offset: Int64, invisibleMillis: Int64,
+        liteTopic: String? = nil, suspend: Bool? = nil
     ) {
         self.consumerGroup = consumerGroup
         self.topic = topic
@@ -23,6 +29,8 @@ package struct ChangeInvisibleTimeRequestHeader: RemotingHeader, Hashable {
         self.extraInfo = extraInfo
         self.offset = offset
         self.invisibleMillis = invisibleMillis
+        self.liteTopic = liteTopic
+        self.suspend = suspend
     }
 
     /// Reads the header of a frame.
@@ -33,6 +41,8 @@ package struct ChangeInvisibleTimeRequestHeader: RemotingHeader, Hashable {
         extraInfo = try fields.string("extraInfo")
         offset = try fields.int64("offset")
         invisibleMillis = try fields.int64("invisibleTime")
+        liteTopic = fields.optionalString("liteTopic")
+        suspend = fields.optionalBool("suspend")
     }
 
     /// Writes the fields.
@@ -43,6 +53,8 @@ package struct ChangeInvisibleTimeRequestHeader: RemotingHeader, Hashable {
         writer.write("extraInfo", extraInfo)
         writer.write("offset", offset)
         writer.write("invisibleTime", invisibleMillis)
+        writer.write("liteTopic", liteTopic)
+        writer.write("suspend", suspend)
     }
 }
 

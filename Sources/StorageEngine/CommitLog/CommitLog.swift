@@ -95,11 +95,14 @@ final class CommitLog: Sendable {
     }
 
     /// Appends records of one queue one after the other, all or none.
+    ///
+    /// `light` is the light queue that a single record goes to besides.
     func append(
-        _ records: inout some MutableCollection<EncodedRecord>, topic: String, queue: ConsumeQueue, nowMillis: Int64
+        _ records: inout some MutableCollection<EncodedRecord>, topic: String, queue: ConsumeQueue,
+        light: ConsumeQueue? = nil, nowMillis: Int64
     ) throws(StoreError) -> AppendReceipt {
         var total = 0
-        for record in records { total += record.size }
+        for record in records { total += record.sizeMax }
         guard total + RecordLayout.blankBytes <= segments.fileBytes else {
             throw StoreError(.messageTooLarge, "\(total) bytes do not fit in a commit log file")
         }
@@ -109,9 +112,13 @@ final class CommitLog: Sendable {
             receipt = try state.withLock { state throws(StoreError) in
                 try checkWritable(&state)
                 if queue.isDetached { throw StoreError(.notWritable, "topic \(topic) was deleted meanwhile") }
+                if light?.isDetached == true {
+                    throw StoreError(.notWritable, "the lite topic of \(topic) was deleted meanwhile")
+                }
                 let segment = try room(for: total, nowMillis: nowMillis, &state)
                 let receipt = try place(
-                    &records, topic: topic, queue: queue, in: segment, nowMillis: max(nowMillis, 0), &state)
+                    &records, topic: topic, queue: queue, light: light, in: segment, nowMillis: max(nowMillis, 0),
+                    &state)
                 wakes = wakesDue(&state)
                 return receipt
             }
@@ -196,8 +203,7 @@ final class CommitLog: Sendable {
 
     private func place(
         _ records: inout some MutableCollection<EncodedRecord>, topic: String, queue: ConsumeQueue,
-        in segment: LogSegment, nowMillis: Int64,
-        _ state: inout State
+        light: ConsumeQueue?, in segment: LogSegment, nowMillis: Int64, _ state: inout State
     ) throws(StoreError) -> AppendReceipt {
         var receipt = AppendReceipt(
             logOffset: state.writeOffset, queueOffset: queue.nextOffset, size: 0, count: Int32(records.count),
@@ -209,6 +215,7 @@ final class CommitLog: Sendable {
             let taken = records[index].takesQueueOffset
             records[index].place(
                 queueOffset: taken ? queueOffset : 0, logOffset: offset, storeTimestampMillis: nowMillis)
+            if let light { records[index].placeInLightQueue(at: light.nextOffset) }
             do throws(StoreError) {
                 try copy(records[index].bytes, to: segment, at: offset, &state)
             } catch {
@@ -223,6 +230,7 @@ final class CommitLog: Sendable {
                         topic: topic, queueId: queue.queueId, queueOffset: taken ? queueOffset : 0, logOffset: offset,
                         size: Int32(size), tagsCode: records[index].tagsCode, storeTimestampMillis: nowMillis),
                     isQueued: taken, end: offset + Int64(size)))
+            if let light { addPending(light, records[index], logOffset: offset, nowMillis: nowMillis, &state) }
             if records.count > 1 { receipt.logOffsets.append(offset) }
             if taken { queueOffset += 1 }
             offset += Int64(size)
@@ -232,6 +240,20 @@ final class CommitLog: Sendable {
         state.writeOffset = offset
         state.newestTimestampMillis = nowMillis
         return receipt
+    }
+
+    /// The same record on its way to its light queue.
+    private func addPending(
+        _ light: ConsumeQueue, _ record: EncodedRecord, logOffset: Int64, nowMillis: Int64, _ state: inout State
+    ) {
+        state.pending.append(
+            Pending(
+                queue: light,
+                message: DispatchedMessage(
+                    topic: light.topic, queueId: light.queueId, queueOffset: light.nextOffset, logOffset: logOffset,
+                    size: Int32(record.size), tagsCode: record.tagsCode, storeTimestampMillis: nowMillis),
+                isQueued: true, end: logOffset + Int64(record.size)))
+        light.nextOffset += 1
     }
 
     /// A store that fails may have left half a record: nothing may follow it.

@@ -102,4 +102,18 @@ struct RecordHeader {
             tagsCode: delayMillis.map(dueMillis) ?? TagsCode.of(properties: text),
             storeTimestampMillis: storeTimestampMillis)
     }
+
+    /// The same for the record's light queues, which most records have none of.
+    func dispatchedLight(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int64
+    ) -> [DispatchedMessage] {
+        let text = UnsafeRawBufferPointer(rebasing: bytes[properties])
+        return LightQueueProperties.places(
+            topic: UnsafeRawBufferPointer(rebasing: bytes[topic]), properties: text
+        ).map { place in
+            DispatchedMessage(
+                topic: place.queue, queueId: LiteTopicName.queueID, queueOffset: place.offset, logOffset: offset,
+                size: Int32(size), tagsCode: TagsCode.of(properties: text), storeTimestampMillis: storeTimestampMillis)
+        }
+    }
 }

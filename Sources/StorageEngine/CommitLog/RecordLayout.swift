@@ -53,8 +53,12 @@ struct EncodedRecord {
     private let delayMillis: Int64?
     /// Transaction records that are not committed take no place in their queue.
     let takesQueueOffset: Bool
+    /// Where the length of the properties stands, for a record of a light queue; nil for others.
+    private let lightLengthAt: Int?
 
     var size: Int { bytes.readableBytes }
+    /// The size once the offset in a light queue is added.
+    var sizeMax: Int { lightLengthAt == nil ? size : size + LightQueueProperties.offsetBytesMax }
 
     /// Encodes after checking the limits of the format and of the configuration.
     init(
@@ -69,7 +73,8 @@ struct EncodedRecord {
         guard bodyBytes <= messageBytesMax else {
             throw StoreError(.messageTooLarge, "the body has \(bodyBytes) bytes, over the limit of \(messageBytesMax)")
         }
-        guard propertyBytes <= RecordLayout.propertiesMax else {
+        let lightBytes = message.lightQueue == nil ? 0 : LightQueueProperties.offsetBytesMax
+        guard propertyBytes + lightBytes <= RecordLayout.propertiesMax else {
             throw StoreError(
                 .propertiesTooLarge,
                 "the properties have \(propertyBytes) bytes, over the limit of \(RecordLayout.propertiesMax)")
@@ -113,6 +118,7 @@ struct EncodedRecord {
             cursor.put(message.properties)
             return cursor.written
         }
+        lightLengthAt = message.lightQueue == nil ? nil : size - propertyBytes - 2
         self.bytes = bytes
         tagsCode = message.properties.withUnsafeReadableBytes { TagsCode.of(properties: $0) }
         delayMillis =
@@ -136,6 +142,14 @@ struct EncodedRecord {
         bytes.setInteger(logOffset, at: RecordLayout.logOffsetAt)
         bytes.setInteger(storeTimestampMillis, at: storeTimestampAt)
         if let delayMillis { tagsCode = storeTimestampMillis + delayMillis }
+    }
+
+    /// Adds the offset in the light queue to the properties, which end the record.
+    mutating func placeInLightQueue(at offset: Int64) {
+        guard let lightLengthAt, let length: UInt16 = bytes.getInteger(at: lightLengthAt) else { return }
+        let added = LightQueueProperties.writeOffset(offset, after: length > 0, to: &bytes)
+        bytes.setInteger(length + UInt16(added), at: lightLengthAt)
+        bytes.setInteger(Int32(bytes.readableBytes), at: bytes.readerIndex)
     }
 }
 

@@ -31,11 +31,16 @@ final class Tombstones: Sendable {
     func end(of topic: String) -> Int64 { ends.withLockedValue { $0[topic] ?? 0 } }
 
     /// Notes a deletion, on the disk when it returns.
-    func add(topic: String, end: Int64) throws(StoreError) {
+    func add(topic: String, end: Int64) throws(StoreError) { try add(topics: [topic], end: end) }
+
+    /// The same for several topics at once.
+    func add(topics: [String], end: Int64) throws(StoreError) {
         if end == 0 { return }
         saving.lock()
         defer { saving.unlock() }
-        ends.withLockedValue { $0[topic] = max($0[topic] ?? 0, end) }
+        ends.withLockedValue { ends in
+            for topic in topics { ends[topic] = max(ends[topic] ?? 0, end) }
+        }
         try save()
     }
 

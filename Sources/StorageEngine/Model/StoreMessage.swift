@@ -43,13 +43,17 @@ package struct StoreMessage: Sendable {
     package var properties: ByteBuffer
     /// The body as sent.
     package var body: ByteBuffer
+    /// The name of a light queue that gets the message too; the property `INNER_MULTI_DISPATCH` names it already. The
+    /// store adds `INNER_MULTI_QUEUE_OFFSET`. Not for messages of a batch.
+    package var lightQueue: String?
 
     /// A message by its parts.
     package init(
         topic: String, queueId: Int32, flag: Int32 = 0, sysFlag: MessageSysFlag = [], bornTimestampMillis: Int64,
         bornHost: SocketHost, storeHost: SocketHost, reconsumeTimes: Int32 = 0, preparedTransactionOffset: Int64 = 0,
-        properties: ByteBuffer, body: ByteBuffer
+        properties: ByteBuffer, body: ByteBuffer, lightQueue: String? = nil
     ) {
+        self.lightQueue = lightQueue
         self.topic = topic
         self.queueId = queueId
         self.flag = flag

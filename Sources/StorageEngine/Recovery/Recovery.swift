@@ -193,19 +193,20 @@ struct Recovery {
         var end = start
         while let segment = segments.segment(at: offset) {
             var reading = RecordHeader.Reading.invalid(size: nil)
-            var message: DispatchedMessage?
+            var messages: [DispatchedMessage] = []
             let checksBodies = checksBodies
             try segment.withRecord(at: offset) { bytes in
                 reading = RecordHeader.read(bytes, checksBody: checksBodies)
                 if case .record(let header) = reading, header.isQueued, header.hasPlace {
-                    message = header.dispatched(bytes, at: offset, delayLevels: delayLevels)
+                    messages.append(header.dispatched(bytes, at: offset, delayLevels: delayLevels))
+                    messages += header.dispatchedLight(bytes, at: offset)
                 }
             }
             switch reading {
             case .record(let header) where header.logOffset == offset:
                 report.messagesScanned += 1
                 newestTimestampMillis = header.storeTimestampMillis
-                if let message { try restore(message) }
+                for message in messages { try restore(message) }
                 offset += Int64(header.size)
             case .blank:
                 offset = segment.end

@@ -84,16 +84,17 @@ package struct StoreCheck {
         var end = offset
         while let segment = segments.segment(at: offset) {
             var reading = RecordHeader.Reading.invalid(size: nil)
-            var message: DispatchedMessage?
+            var messages: [DispatchedMessage] = []
             try segment.withRecord(at: offset) { bytes in
                 reading = RecordHeader.read(bytes, checksBody: true)
                 if case .record(let header) = reading, header.isQueued {
-                    message = header.dispatched(bytes, at: offset, delayLevels: delayLevels)
+                    messages.append(header.dispatched(bytes, at: offset, delayLevels: delayLevels))
+                    messages += header.dispatchedLight(bytes, at: offset)
                 }
             }
             if case .record(let header) = reading, header.logOffset == offset {
                 report.messages += 1
-                if let message { try compare(message) }
+                for message in messages { try compare(message) }
                 offset += Int64(header.size)
                 end = offset
             } else if case .blank = reading {

@@ -15,7 +15,8 @@ extension Command {
             CommandOption("p", "groupRetryPolicy", "the json string of retry policy"),
             CommandOption("i", "brokerId", "consumer from which broker id"),
             CommandOption("w", "whichBrokerWhenConsumeSlowly", "which broker id when consume slowly"),
-            CommandOption("a", "notifyConsumerIdsChanged", "notify consumerId changed (true|false)"),
+            CommandOption(
+                "a", "notifyConsumerIdsChanged", "notify consumerId changed (true|false), or attributes(+a=b,-c)"),
             CommandOption(nil, "attributes", "attribute(+a=b,+c=d,-e)"),
         ],
         worksWithoutNameServer: { $0.isGiven("brokerAddr") },
@@ -39,12 +40,18 @@ extension Command {
         group.brokerId = Int64(try options.int32("brokerId", default: 0, in: 0...Int32.max))
         group.whichBrokerWhenConsumeSlowly = Int64(
             try options.int32("whichBrokerWhenConsumeSlowly", default: 1, in: 0...Int32.max))
-        group.notifyConsumerIdsChangedEnable = try options.bool("notifyConsumerIdsChanged", default: true)
+        // Topics take attributes by this letter: what looks like them is meant as such here too.
+        var attributes = options.string("attributes")
+        if let text = options.string("notifyConsumerIdsChanged"), text.hasPrefix("+") || text.hasPrefix("-") {
+            attributes = text
+        } else {
+            group.notifyConsumerIdsChangedEnable = try options.bool("notifyConsumerIdsChanged", default: true)
+        }
         do {
             if let policy = options.string("groupRetryPolicy") {
                 group.retryPolicy = try GroupRetryPolicy(json: JSONValue(parsing: policy.utf8))
             }
-            let changes = try AttributeChanges(parsing: options.string("attributes") ?? "")
+            let changes = try AttributeChanges(parsing: attributes ?? "")
             // The broker takes changes, which travel as attributes whose names keep their sign.
             for (key, value) in changes.set { group.attributes["+\(key)"] = value }
             for key in changes.removed { group.attributes["-\(key)"] = "" }

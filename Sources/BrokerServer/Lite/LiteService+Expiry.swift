@@ -1,0 +1,95 @@
+import DeliveryEngine
+import MessageModel
+
+extension LiteService {
+    /// Drops clients that were not heard of; call every few seconds.
+    package func expireClients() {
+        let now = nowMillis
+        let woken = state.withLockedValue { state -> [Waiter] in
+            let (gone, woken) = state.subscriptions.expire(nowMillis: now)
+            for key in gone { state.channels[key] = nil }
+            return woken.compactMap { state.waiters.wakeOne(key: $0) }
+        }
+        run(woken)
+    }
+
+    /// Deletes lite topics that nobody wrote to for as long as their parent says, when the time for a look has come.
+    /// Waits for the disk.
+    package func expireTopics() {
+        let now = nowMillis
+        let parents = state.withLockedValue { state -> [String: [String: Int64]] in
+            guard now >= state.nextExpiryMillis else { return [:] }
+            state.nextExpiryMillis = now + limits.expiryCheckMillis
+            return state.index.parents
+        }
+        for (parent, queues) in parents {
+            guard let minutes = dependencies.topic(parent)?.liteExpirationMinutes, minutes > 0 else { continue }
+            let idleMillis = max(limits.idleMillisMin, minutes * 60_000)
+            var over: [(name: String, end: Int64)] = []
+            for (queue, knownMillis) in queues where now - knownMillis > idleMillis {
+                let end = delivery.dependencies.store.bounds(topic: queue, queueID: 0).max
+                let millis = knownMillis > 0 ? knownMillis : dependencies.storeMillis(queue, end - 1) ?? 0
+                // A queue whose messages are gone from the log has no time: it is over as well.
+                if now - millis > idleMillis {
+                    over.append((queue, end))
+                } else {
+                    state.withLockedValue { $0.index.note(queue: queue, parent: parent, storeMillis: millis) }
+                }
+            }
+            delete(over, of: parent)
+        }
+    }
+
+    /// Deletes all lite topics of a topic that is deleted. Waits for the disk.
+    package func parentDeleted(_ parent: String) {
+        let queues = state.withLockedValue { $0.index.queues(parent: parent) }
+        let ends = queues.map { ($0, delivery.dependencies.store.bounds(topic: $0, queueID: 0).max) }
+        delete(ends, of: parent)
+    }
+
+    /// Forgets the clients of a group that is deleted.
+    package func groupDeleted(_ group: String) {
+        let keys = state.withLockedValue { $0.subscriptions.members(group: group) }
+        for key in keys { leave(key) }
+    }
+
+    /// So many queues go at a time: each round waits for the disk once.
+    private static var roundMax: Int { 1_000 }
+
+    private func delete(_ queues: [(name: String, end: Int64)], of parent: String) {
+        var rest = queues[...]
+        while !rest.isEmpty {
+            let round = Array(rest.prefix(Self.roundMax))
+            rest = rest.dropFirst(Self.roundMax)
+            state.withLockedValue { $0.deleting.formUnion(round.map(\.name)) }
+            defer { state.withLockedValue { $0.deleting.subtract(round.map(\.name)) } }
+            do {
+                let deleted = try dependencies.deleteQueues(round)
+                delivery.lightQueuesDeleted(deleted)
+                forget(deleted, of: parent)
+                if !deleted.isEmpty {
+                    logger.info("lite topics deleted", metadata: ["topic": "\(parent)", "count": "\(deleted.count)"])
+                }
+            } catch {
+                return logger.error(
+                    "lite topics could not be deleted", metadata: ["topic": "\(parent)", "error": "\(error)"])
+            }
+        }
+    }
+
+    /// Forgets deleted lite topics. One that has come into being again meanwhile is a new one.
+    private func forget(_ queues: [String], of parent: String) {
+        state.withLockedValue { state in
+            for queue in queues {
+                state.subscriptions.forget(queue: queue)
+                state.index.remove(queue: queue, parent: parent)
+                state.deleting.remove(queue)
+            }
+        }
+        let now = nowMillis
+        for queue in queues where delivery.dependencies.store.bounds(topic: queue, queueID: 0).max > 0 {
+            state.withLockedValue { $0.index.note(queue: queue, parent: parent, storeMillis: now) }
+            offer(queue, parent: parent)
+        }
+    }
+}

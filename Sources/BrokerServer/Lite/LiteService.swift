@@ -1,0 +1,299 @@
+import DeliveryEngine
+import Logging
+import MessageModel
+import NIOConcurrencyHelpers
+import NIOCore
+import StorageEngine
+import Synchronization
+
+/// Lite topics: who subscribes to which, and handing their messages out in order.
+///
+/// A lite topic is a light queue of its parent in the store; the delivery service keeps a group's account of it like that
+/// of any queue, so acknowledgements last as long as others do. This service adds what is special: subscriptions by
+/// client, one poll for all lite topics of a client, one batch of a lite topic in flight at a time, and the end of lite
+/// topics that nobody writes to. The calls may come from any thread.
+package final class LiteService: Sendable {
+    /// Bounds and intervals.
+    package struct Limits: Sendable {
+        /// Most lite topics of all parents.
+        package var topicsMax = 1_000_000
+        /// Age below which a lite topic never expires, and time after the start before the first one does.
+        package var idleMillisMin: Int64 = 900_000
+        /// Time between two looks for lite topics that are over.
+        package var expiryCheckMillis: Int64 = 120_000
+        /// Bounds of the subscriptions.
+        package var subscriptions = LiteSubscriptions.Limits()
+        /// Lite topics over its quota that a client's full list may have: it may not know of its latest losses.
+        package var quotaSlack = 300
+
+        /// The product's values.
+        package init() {}
+    }
+
+    /// What the service needs to know of the rest of the broker.
+    package struct Dependencies: Sendable {
+        /// The topic of that name.
+        package var topic: @Sendable (String) -> TopicConfig?
+        /// The group of that name, not created.
+        package var group: @Sendable (String) -> SubscriptionGroupConfig?
+        /// The light queues that the store has.
+        package var storedQueues: @Sendable () -> [String]
+        /// Store time of a message of a light queue.
+        package var storeMillis: @Sendable (_ queue: String, _ offset: Int64) -> Int64?
+        /// Removes light queues that end at the given offsets, others stay; answers those removed.
+        package var deleteQueues: @Sendable ([(name: String, end: Int64)]) throws -> [String]
+
+        /// All of them.
+        package init(
+            topic: @escaping @Sendable (String) -> TopicConfig?,
+            group: @escaping @Sendable (String) -> SubscriptionGroupConfig?,
+            storedQueues: @escaping @Sendable () -> [String],
+            storeMillis: @escaping @Sendable (String, Int64) -> Int64?,
+            deleteQueues: @escaping @Sendable ([(name: String, end: Int64)]) throws -> [String]
+        ) {
+            self.topic = topic
+            self.group = group
+            self.storedQueues = storedQueues
+            self.storeMillis = storeMillis
+            self.deleteQueues = deleteQueues
+        }
+    }
+
+    enum Timer: Sendable {
+        /// Requests whose time is over.
+        case waiters
+        /// A lite topic whose messages become visible again.
+        case queue(SubscriptionKey)
+    }
+
+    struct Waiter: Sendable {
+        let request: LitePopRequest
+        let maxAttempts: Int32
+        let deadlineMillis: Int64
+        let completion: @Sendable (PopOutcome) -> Void
+        var key: LiteClientKey { LiteClientKey(group: request.group, clientID: request.clientID) }
+    }
+
+    struct State {
+        var subscriptions: LiteSubscriptions
+        var waiters = WaiterIndex<LiteClientKey, Waiter>(limitPerKey: 64)
+        /// Until when a group gets nothing of a lite topic.
+        var blocked: [SubscriptionKey: Int64] = [:]
+        /// When the timer looks at a lite topic.
+        var booked: [SubscriptionKey: Int64] = [:]
+        var waitersBookedMillis = Int64.max
+        var index = LiteIndex()
+        /// Whom to tell what a client has to know; the last ones that spoke for it.
+        var channels: [LiteClientKey: [LiteChannel]] = [:]
+        /// The connections among them.
+        var channelIDs: Set<UInt64> = []
+        /// Lite topics that are being deleted: nobody looks at them meanwhile.
+        var deleting: Set<String> = []
+        var nextExpiryMillis: Int64 = 0
+    }
+
+    let delivery: DeliveryService
+    let dependencies: Dependencies
+    let limits: Limits
+    let logger: Logger
+    // Held for a moment only, and no other lock is taken under it.
+    let state: NIOLockedValueBox<State>
+    let timers = DeliveryTimers<Timer>(threadName: "lite-timer")
+    let bootMillis: Int64
+    private let isClosed = Atomic<Bool>(false)
+
+    /// A service over the delivery service, whose topics must include light queues (``topic(_:in:)``).
+    package init(delivery: DeliveryService, limits: Limits = Limits(), dependencies: Dependencies, logger: Logger) {
+        self.delivery = delivery
+        self.limits = limits
+        self.dependencies = dependencies
+        self.logger = logger
+        bootMillis = delivery.dependencies.nowMillis()
+        state = NIOLockedValueBox(State(subscriptions: LiteSubscriptions(limits: limits.subscriptions)))
+    }
+
+    var nowMillis: Int64 { delivery.dependencies.nowMillis() }
+    var isStopping: Bool { isClosed.load(ordering: .acquiring) }
+
+    /// A topic of that name, light queues of LITE topics included.
+    package static func topic(_ name: String, in topics: (String) -> TopicConfig?) -> TopicConfig? {
+        if let topic = topics(name) { return topic }
+        guard let lite = LiteTopicName(queueName: name), let parent = topics(lite.parent),
+            parent.messageType == .lite
+        else { return nil }
+        return TopicConfig(name: name, readQueueCount: 1, writeQueueCount: 1, permission: parent.permission)
+    }
+
+    // MARK: Life
+
+    /// Learns which lite topics there are; the store is open and delivery recovered.
+    package func recover() {
+        let now = nowMillis
+        let queues = dependencies.storedQueues()
+        state.withLockedValue { state in
+            for queue in queues {
+                guard let name = LiteTopicName(queueName: queue) else { continue }
+                state.index.note(queue: queue, parent: name.parent, storeMillis: 0)
+            }
+            state.nextExpiryMillis = now + limits.idleMillisMin
+        }
+    }
+
+    /// Starts the timer's thread.
+    package func start() -> Bool {
+        timers.start(nowMillis: delivery.dependencies.nowMillis) { [weak self] in self?.fireTimers() }
+    }
+
+    /// Answers whoever waits and ends the timer's thread.
+    package func close() {
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        timers.stop()
+        releaseWaiters()
+    }
+
+    /// Answers whoever waits that there is nothing.
+    package func releaseWaiters() {
+        let waiters = state.withLockedValue { $0.waiters.removeAll() }
+        let now = nowMillis
+        for waiter in waiters { waiter.completion(.timedOut(empty(waiter.request, now))) }
+    }
+
+    /// Whether a message may go to a lite topic: one that is there, or a new one while there are not too many.
+    package func admits(_ name: LiteTopicName) -> Bool {
+        state.withLockedValue { state in
+            state.index.count < limits.topicsMax || state.index.contains(queue: name.queueName, parent: name.parent)
+        }
+    }
+
+    // MARK: Events
+
+    /// Takes in messages that became readable, on the dispatch thread; returns those that are of no lite topic.
+    package func arrived(_ messages: [DispatchedMessage]) -> [DispatchedMessage] {
+        guard messages.contains(where: Self.isOfLightQueue) else { return messages }
+        var queues: [(name: String, parent: String)] = []
+        for message in messages where Self.isOfLightQueue(message) {
+            guard let name = LiteTopicName(queueName: message.topic) else { continue }
+            state.withLockedValue {
+                $0.index.note(queue: message.topic, parent: name.parent, storeMillis: message.storeTimestampMillis)
+            }
+            queues.append((message.topic, name.parent))
+        }
+        for queue in queues { offer(queue.name, parent: queue.parent) }
+        return messages.filter { !Self.isOfLightQueue($0) }
+    }
+
+    private static func isOfLightQueue(_ message: DispatchedMessage) -> Bool {
+        message.topic.utf8.first == UInt8(ascii: "%") && message.topic.hasPrefix(NameRules.lmqPrefix)
+    }
+
+    /// Has clients look at a lite topic: all groups, or one.
+    func offer(_ queue: String, parent: String, group: String? = nil) {
+        let now = nowMillis
+        let woken = state.withLockedValue { state in
+            Self.wake(state.subscriptions.offer(queue, topic: parent, group: group), queue, &state, nowMillis: now)
+        }
+        run(woken)
+    }
+
+    /// Takes out one waiting request of each group that is not blocked. Under the lock.
+    static func wake(
+        _ keys: [LiteClientKey], _ queue: String, _ state: inout State, nowMillis: Int64
+    ) -> [Waiter] {
+        var done: Set<String> = []
+        var woken: [Waiter] = []
+        for key in keys where !done.contains(key.group) {
+            if let until = state.blocked[SubscriptionKey(group: key.group, topic: queue)], until > nowMillis {
+                done.insert(key.group)
+                continue
+            }
+            guard let waiter = state.waiters.wakeOne(key: key) else { continue }
+            done.insert(key.group)
+            woken.append(waiter)
+        }
+        return woken
+    }
+
+    /// Goes on with requests that were taken out.
+    func run(_ woken: [Waiter]) {
+        for waiter in woken {
+            guard let eventLoop = waiter.request.eventLoop else {
+                attempt(waiter)
+                continue
+            }
+            eventLoop.execute { self.attempt(waiter) }
+        }
+    }
+
+    // MARK: Time
+
+    /// Notes until when a group gets nothing of a lite topic, and looks at it then.
+    func block(_ key: SubscriptionKey, untilMillis: Int64) {
+        let mustSchedule = state.withLockedValue { state in
+            state.blocked[key] = untilMillis
+            guard untilMillis < state.booked[key] ?? .max else { return false }
+            state.booked[key] = untilMillis
+            return true
+        }
+        if mustSchedule { timers.schedule(.queue(key), atMillis: untilMillis) }
+    }
+
+    /// Answers requests whose time is over, and has clients look at lite topics whose messages are visible again.
+    package func fireTimers() {
+        let now = nowMillis
+        for (timer, millis) in timers.takeDue(nowMillis: now) {
+            switch timer {
+            case .waiters: expireWaiters(scheduledMillis: millis, nowMillis: now)
+            case .queue(let key):
+                let isCurrent = state.withLockedValue { state in
+                    guard state.booked[key] == millis else { return false }
+                    state.booked[key] = nil
+                    return true
+                }
+                if isCurrent { look(at: key) }
+            }
+        }
+    }
+
+    /// Sees what a group's lite topic needs now: to be looked at by clients, now or later.
+    func look(at key: SubscriptionKey) {
+        guard let parent = LiteTopicName(queueName: key.topic)?.parent else { return }
+        // Before the look at the queue: a message that comes in between is offered by its arrival.
+        state.withLockedValue { $0.blocked[key] = nil }
+        let now = nowMillis
+        let max = delivery.dependencies.store.bounds(topic: key.topic, queueID: 0).max
+        let (until, hasMore) =
+            delivery.table.find(key)?.withState { state -> (Int64?, Bool) in
+                guard let ledger = state.queue(0)?.ledger else { return (nil, max > 0) }
+                return (ledger.liteBlockedUntilMillis(nowMillis: now), ledger.lowWater < max)
+            } ?? (nil, false)
+        if let until {
+            block(key, untilMillis: until)
+        } else if hasMore {
+            offer(key.topic, parent: parent, group: key.group)
+        }
+    }
+
+    private func expireWaiters(scheduledMillis: Int64, nowMillis: Int64) {
+        let (expired, next) = state.withLockedValue { state -> ([Waiter], Int64?) in
+            guard state.waitersBookedMillis == scheduledMillis else { return ([], nil) }
+            state.waitersBookedMillis = .max
+            let expired = state.waiters.expire(nowMillis: nowMillis)
+            return (expired, Self.bookWaiters(&state))
+        }
+        if let next { timers.schedule(.waiters, atMillis: next) }
+        for waiter in expired { waiter.completion(.timedOut(empty(waiter.request, nowMillis))) }
+    }
+
+    /// When the timer has to be set for waiting requests; nil when it need not. Under the lock.
+    static func bookWaiters(_ state: inout State) -> Int64? {
+        guard let next = state.waiters.nextDeadlineMillis(), next < state.waitersBookedMillis else { return nil }
+        state.waitersBookedMillis = next
+        return next
+    }
+
+    func empty(_ request: LitePopRequest, _ nowMillis: Int64) -> EmptyPop {
+        EmptyPop(
+            popMillis: nowMillis, invisibleMillis: request.invisibleMillis,
+            reviveQueueID: ReceiptHandle.orderedReviveQueueId, restCount: 0)
+    }
+}

@@ -1,0 +1,148 @@
+import MessageModel
+import NIOCore
+import ProtoMessages
+import ProxyServer
+import RemotingCodec
+import RemotingTransport
+
+/// Lite topics at brokers in other processes.
+extension ClusterBackend {
+    /// How much longer than its poll a pop may take.
+    private static var liteGraceMillis: Int64 { 3_000 }
+
+    /// POP_LITE_MESSAGE.
+    package func popLite(_ request: LitePopRequest, completion: @escaping (Result<PopAnswer, ProxyError>) -> Void) {
+        guard let address = request.broker.masterAddress ?? request.broker.readAddress else {
+            return completion(.failure(Self.noMaster(request.broker)))
+        }
+        let header = PopLiteMessageRequestHeader(
+            clientId: request.clientID, consumerGroup: request.group, topic: request.topic,
+            maxMessageCount: request.countMax, invisibleMillis: request.invisibleMillis,
+            // Without a born time a broker of ours takes its own clock; Apache's counts from it, so it gets ours.
+            pollMillis: request.pollMillis, bornMillis: ProxyClock.system.wallMillis(),
+            attemptId: request.attemptID ?? "")
+        client.call(
+            address, code: .popLiteMessage, header: header, timeoutMillis: request.pollMillis + Self.liteGraceMillis
+        ) { result in
+            completion(LitePopAnswer.read(result, brokerName: request.broker.name))
+        }
+    }
+
+    /// LITE_SUBSCRIPTION_CTL.
+    package func syncLite(
+        _ change: LiteSubscriptionChange, at broker: BrokerTarget, completion: @escaping (ProxyError?) -> Void
+    ) {
+        guard let address = broker.masterAddress else { return completion(Self.noMaster(broker)) }
+        let body = LiteSubscriptionBody(entries: [
+            LiteSubscriptionBody.Entry(
+                action: change.action, clientId: change.clientID, group: change.group, topic: change.topic,
+                liteTopics: change.liteTopics, start: change.start)
+        ])
+        client.call(
+            address, code: .liteSubscriptionCtl, header: EmptyHeader(), body: body.encode(.standard),
+            timeoutMillis: timeoutMillis
+        ) { result in
+            switch result {
+            case .failure(let error): completion(BackendErrors.error(error))
+            case .success(let answer):
+                completion(LitePopAnswer.failure(answer, brokerName: broker.name))
+            }
+        }
+    }
+
+    /// NOTIFY_UNSUBSCRIBE_LITE comes on the connection that spoke for the client.
+    package func setOnLiteLoss(_ onLoss: @escaping @Sendable (LiteLoss) -> Void) {
+        client.onServerRequest = { request, peer in
+            guard request.requestCode == .notifyUnsubscribeLite,
+                let header = try? NotifyUnsubscribeLiteRequestHeader(fields: request.fields)
+            else {
+                return peer.respond(
+                    to: request.ticket, code: .requestCodeNotSupported, remark: "the proxy does not serve this",
+                    header: EmptyHeader())
+            }
+            onLoss(LiteLoss(clientID: header.clientId, liteTopic: header.liteTopic))
+            peer.respond(to: request.ticket, code: .success, remark: nil, header: EmptyHeader())
+        }
+    }
+}
+
+/// Reads the answer to POP_LITE_MESSAGE. A message's place in its lite topic is in its own properties.
+enum LitePopAnswer {
+    private static let offsetName: StaticString = "INNER_MULTI_QUEUE_OFFSET"
+
+    static func read(
+        _ result: Result<RemotingCommand, RemotingError>, brokerName: String
+    ) -> Result<PopAnswer, ProxyError> {
+        switch result {
+        case .failure(let error): return .failure(BackendErrors.error(error))
+        case .success(let answer):
+            switch ResponseCode(rawValue: answer.code) {
+            case .success: return found(answer, brokerName)
+            case .pollingFull: return .success(PopAnswer(outcome: .pollingFull))
+            case .pollingTimeout, .pullNotFound: return .success(PopAnswer(outcome: .empty))
+            default:
+                return .failure(
+                    failure(answer, brokerName: brokerName) ?? ProxyError(.internalServerError, "no answer"))
+            }
+        }
+    }
+
+    /// Why a broker refused; nil when it did not.
+    static func failure(_ answer: RemotingCommand, brokerName: String) -> ProxyError? {
+        let code = ResponseCode(rawValue: answer.code)
+        if code == .success { return nil }
+        if code == .requestCodeNotSupported {
+            return ProxyError(
+                .notImplemented,
+                "broker \(brokerName) does not know lite topics (request code \(answer.code) not supported)")
+        }
+        let status = StatusMapping.status(for: code, remark: answer.remark)
+        return ProxyError(status.code, status.message)
+    }
+
+    private static func found(_ answer: RemotingCommand, _ brokerName: String) -> Result<PopAnswer, ProxyError> {
+        do throws(RemotingCodecError) {
+            let header = try PopLiteMessageResponseHeader(fields: answer.fields)
+            let counts = (header.orderCountInfo ?? "").split(separator: ";").map { Int32($0) ?? 0 }
+            let messages = answer.body.withUnsafeReadableBytes { bytes in records(bytes, header, counts) }
+            guard let messages else {
+                return .failure(ProxyError(.internalServerError, "the broker answered with malformed records"))
+            }
+            return .success(
+                PopAnswer(
+                    outcome: messages.isEmpty ? .empty : .found, bytes: answer.body, messages: messages,
+                    brokerName: brokerName, invisibleMillis: header.invisibleMillis))
+        } catch {
+            return .failure(ProxyError(.internalServerError, "the broker's answer cannot be read: \(error.message)"))
+        }
+    }
+
+    private static func records(
+        _ bytes: UnsafeRawBufferPointer, _ header: PopLiteMessageResponseHeader, _ counts: [Int32]
+    ) -> [PoppedMessage]? {
+        var messages: [PoppedMessage] = []
+        var index = 0
+        while index < bytes.count {
+            guard let record = PoppedMessage.read(bytes, from: index) else { return nil }
+            index += record.byteCount
+            var message = record.message
+            if messages.count < counts.count { message.reconsumeTimes = counts[messages.count] }
+            let properties = UnsafeRawBufferPointer(rebasing: bytes[message.properties])
+            // A message of several light queues does not tell in which of them it was found: it has no handle.
+            if case .value(let offset)? = PropertyText.integer(offsetName, in: properties) {
+                message.queueId = LiteTopicName.queueID
+                message.queueOffset = offset
+                message.checkpoint = PoppedMessage.Checkpoint(
+                    startOffset: 0, popMillis: header.popMillis, invisibleMillis: header.invisibleMillis,
+                    reviveQueueId: header.reviveQueueId, topicKind: .normal, queueOffset: offset)
+            }
+            messages.append(message)
+        }
+        return messages
+    }
+}
+
+extension ReceiptRequest {
+    /// The lite topic for a header that leaves it out when there is none.
+    var liteTopicOrNil: String? { liteTopic.isEmpty ? nil : liteTopic }
+}

@@ -1,0 +1,139 @@
+import DeliveryEngine
+import Testing
+
+struct LiteSubscriptionsTests {
+    private var table = LiteSubscriptions(limits: Self.small)
+    private let one = LiteClientKey(group: "g", clientID: "1")
+    private let two = LiteClientKey(group: "g", clientID: "2")
+    private let other = LiteClientKey(group: "h", clientID: "1")
+
+    private static var small: LiteSubscriptions.Limits {
+        var limits = LiteSubscriptions.Limits()
+        limits.subscriptionsMax = 4
+        limits.clientsMax = 3
+        limits.expiryMillis = 100
+        return limits
+    }
+
+    private mutating func add(
+        _ key: LiteClientKey, _ queues: String..., exclusive: Bool = false, now: Int64 = 0
+    ) -> LiteSubscriptions.Change? {
+        table.add(key, topic: "P", queues: queues, isExclusive: exclusive, nowMillis: now)
+    }
+
+    private mutating func ready(_ key: LiteClientKey) -> [String] {
+        var names: [String] = []
+        while let name = table.takeReady(key) { names.append(name) }
+        return names
+    }
+
+    @Test mutating func whoSubscribesLooksOnce() {
+        #expect(add(one, "a", "b")?.added == ["a", "b"])
+        #expect(add(one, "b")?.added == [])
+        #expect(table.offer("a", topic: "P") == [one])
+        _ = table.offer("a", topic: "P")
+        #expect(table.offer("c", topic: "P").isEmpty)
+        #expect(ready(one) == ["a"])
+        #expect(!table.hasReady(one))
+    }
+
+    @Test mutating func allClientsOfAllGroupsAreOffered() {
+        _ = add(one, "a")
+        _ = add(two, "a")
+        _ = add(other, "a")
+        #expect(Set(table.offer("a", topic: "P")) == [one, two, other])
+        #expect(ready(one) == ["a"] && ready(two) == ["a"] && ready(other) == ["a"])
+        #expect(table.offer("a", topic: "P", group: "h") == [other])
+    }
+
+    @Test mutating func aFullListReplaces() {
+        _ = add(one, "a", "b")
+        _ = table.offer("a", topic: "P")
+        let change = table.replace(one, topic: "P", queues: ["b", "c"], nowMillis: 5)
+        #expect(change?.added == ["c"] && change?.removed == ["a"])
+        #expect(ready(one).isEmpty, "what it gave up it does not look at")
+        #expect(table.count == 2)
+    }
+
+    @Test mutating func exclusiveTakesOver() {
+        _ = add(one, "a", exclusive: true)
+        #expect(add(two, "a", exclusive: true)?.lost == [.init(client: one, queue: "a")])
+        #expect(table.offer("a", topic: "P") == [two])
+        // The loser does not know yet: its full list changes nothing, and it is told again.
+        let change = table.replace(one, topic: "P", queues: ["a"], nowMillis: 1)
+        #expect(change?.added == [] && change?.lost == [.init(client: one, queue: "a")])
+        #expect(table.replace(one, topic: "P", queues: [], nowMillis: 1)?.lost == [])
+        #expect(table.replace(one, topic: "P", queues: ["a"], nowMillis: 1)?.added == ["a"])
+        #expect(add(one, "a", exclusive: true)?.lost == [.init(client: two, queue: "a")])
+    }
+
+    @Test mutating func tooManyAreRefusedAndRepetitionsAreNot() {
+        #expect(add(one, "a", "b", "c") != nil)
+        #expect(add(two, "a", "b") == nil)
+        #expect(add(two, "a") != nil)
+        #expect(add(two, "a") != nil)
+        #expect(add(other, "a") == nil)
+        #expect(table.replace(one, topic: "P", queues: ["a"], nowMillis: 0) != nil)
+        #expect(add(other, "a") != nil)
+        #expect(table.count == 3)
+    }
+
+    @Test mutating func whoLeavesHandsOnWhatItHadToLookAt() {
+        _ = add(one, "a")
+        _ = add(two, "a")
+        _ = table.offer("a", topic: "P")
+        _ = ready(two)
+        #expect(table.leave(one) == [two])
+        #expect(ready(two) == ["a"])
+        #expect(table.clientCount == 1 && table.count == 1)
+    }
+
+    @Test mutating func theSilentAreForgotten() {
+        _ = add(one, "a")
+        _ = add(two, "a", now: 50)
+        #expect(table.expire(nowMillis: 100).gone.isEmpty)
+        table.saw(two, nowMillis: 60)
+        _ = table.offer("a", topic: "P")
+        _ = ready(two)
+        let (gone, woken) = table.expire(nowMillis: 101)
+        #expect(gone == [one] && woken == [two])
+        #expect(table.expire(nowMillis: 200).gone == [two])
+        #expect(table.clientCount == 0 && table.count == 0)
+    }
+
+    @Test mutating func wildcardClientsShareWhatThereIs() {
+        #expect(table.join(one, topic: "P", nowMillis: 0) == true)
+        #expect(table.join(one, topic: "P", nowMillis: 1) == false)
+        #expect(table.join(two, topic: "P", nowMillis: 1) == true)
+        #expect(Set(table.offer("x", topic: "P")) == [one, two])
+        #expect(table.offer("x", topic: "Q").isEmpty)
+        #expect(table.hasReady(one) && table.hasReady(two))
+        #expect(ready(two) == ["x"])
+        #expect(!table.hasReady(one))
+        _ = table.leave(one)
+        _ = table.leave(two)
+        #expect(table.offer("x", topic: "P").isEmpty)
+    }
+
+    @Test mutating func aDeletedLiteTopicIsForgotten() {
+        _ = add(one, "a", "b")
+        _ = table.offer("a", topic: "P")
+        table.forget(queue: "a")
+        #expect(ready(one).isEmpty)
+        #expect(table.subscriptions(of: one) == ["b"])
+        #expect(table.holders(of: "a").isEmpty)
+    }
+
+    @Test func readyNamesKeepTheirOrderThroughRemovals() {
+        var queue = LiteReadyQueue()
+        for round in 0..<200 {
+            queue.push("n\(round)")
+            queue.push("n\(round)")
+            if round % 2 == 0 { queue.remove("n\(round)") }
+        }
+        var names: [String] = []
+        while let name = queue.pop() { names.append(name) }
+        #expect(names == stride(from: 1, to: 200, by: 2).map { "n\($0)" })
+        #expect(queue.isEmpty && queue.pop() == nil)
+    }
+}
