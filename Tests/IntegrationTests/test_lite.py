@@ -22,7 +22,7 @@ def by_lite_topic(messages) -> dict[str, list[bytes]]:
 
 def test_push_consumer_gets_its_lite_topics_in_order(deployment):
     topic = lite.parent(deployment)
-    group = lite.group(deployment, topic)
+    group = lite.group(deployment, topic, orderly=True)
     names = [f"chat-{n}" for n in range(8)]
     listener = sdk.Collector()
     with lite.push_consumer(deployment.endpoint, group, topic, listener, *names), \
@@ -38,7 +38,7 @@ def test_push_consumer_gets_its_lite_topics_in_order(deployment):
 
 def test_simple_consumer_gets_what_was_sent_before_it_subscribed(deployment):
     topic = lite.parent(deployment)
-    group = lite.group(deployment, topic)
+    group = lite.group(deployment, topic, orderly=True)
     names = ["a", "b", "c", "d"]
     with sdk.producer(deployment.endpoint, topic) as producer:
         for name in names:
@@ -60,7 +60,7 @@ def test_simple_consumer_gets_what_was_sent_before_it_subscribed(deployment):
 
 def test_two_consumers_of_a_group_have_lite_topics_of_their_own(deployment):
     topic = lite.parent(deployment)
-    group = lite.group(deployment, topic)
+    group = lite.group(deployment, topic, orderly=True)
     left, right = sdk.Collector(), sdk.Collector()
     with lite.push_consumer(deployment.endpoints[0], group, topic, left, "left") as one, \
             lite.push_consumer(deployment.endpoints[-1], group, topic, right, "right") as two, \

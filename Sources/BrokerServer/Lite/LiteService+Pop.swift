@@ -49,6 +49,11 @@ extension LiteService {
             throw ServiceError(
                 code: .invalidParameter, message: "the topic[\(request.topic)] is not of the type LITE")
         }
+        guard !delivery.dependencies.isForbidden(request.group, request.topic) else {
+            throw ServiceError(
+                code: .noPermission,
+                message: "the consumer group[\(request.group)] is forbidden for topic[\(request.topic)]")
+        }
         return try boundGroup(request.group, topic: request.topic)
     }
 

@@ -22,7 +22,7 @@ def parent(deployment, *, expiration: int | None = None, **options) -> str:
     return topic
 
 
-def group(deployment, topic: str, *attributes: str, **options: str) -> str:
+def group(deployment, topic: str, *attributes: str, **options) -> str:
     """A group bound to the topic, known to every proxy."""
     name = deployment.group()
     bind(deployment, name, topic, *attributes, **options)
@@ -33,9 +33,10 @@ def group(deployment, topic: str, *attributes: str, **options: str) -> str:
     return name
 
 
-def bind(deployment, name: str, topic: str, *attributes: str, retries: int = 16) -> None:
+def bind(deployment, name: str, topic: str, *attributes: str, retries: int = 16, orderly: bool = False) -> None:
+    """The broker keeps the order for every group; the SDK's own threads only for those that are orderly."""
     deployment.admin.run(
-        "updateSubGroup", "-c", "DefaultCluster", "-g", name, "-r", str(retries),
+        "updateSubGroup", "-c", "DefaultCluster", "-g", name, "-r", str(retries), "-o", str(orderly).lower(),
         "-p", json.dumps({"type": "EXPONENTIAL", "exponentialRetryPolicy": {"initial": 2000, "max": 4000, "multiplier": 2}}),
         "-a", ",".join([f"+lite.bind.topic={topic}", *attributes])).expect_success()
 
