@@ -73,7 +73,9 @@ def test_two_consumers_of_a_group_have_lite_topics_of_their_own(deployment):
         one.unsubscribe_lite("left")
         two.subscribe_lite("left")
         producer.send(lite.sdk_message(topic, "left", b"5"))
-        eventually(lambda: len(right.messages) == 6, "the other one gets it now", seconds=30)
+        eventually(
+            lambda: len(right.messages) == 6,
+            lambda: f"the other one gets it now: {by_lite_topic(left.messages)} {by_lite_topic(right.messages)}", seconds=30)
     assert by_lite_topic(left.messages) == {"left": [b"%d" % n for n in range(5)]}
     assert by_lite_topic(right.messages) == {"right": [b"%d" % n for n in range(5)], "left": [b"5"]}
 
@@ -372,7 +374,7 @@ def test_queues_are_built_again_from_the_log(fresh_cluster, stop):
         lite.send(client, topic, "x", b"1", b"2")
         lite.send(client, topic, "y", b"3")
         getattr(cluster.broker, stop)()
-        shutil.rmtree(cluster.broker.store / "consumequeue")
+        shutil.rmtree(cluster.broker.store / "consumequeue", ignore_errors=True)
         cluster.broker.start()
         eventually(lambda: lite.sync(client, topic, group, lite.COMPLETE_ADD, "x", "y").status.code == OK, "back again")
         messages = lite.drain(client, topic, group, 3)

@@ -6,6 +6,7 @@ import queue as queues
 import threading
 
 from rocketmq import LitePushConsumer, LiteSimpleConsumer, Message
+from rocketmq.v5.exception import LiteSubscriptionQuotaExceededException
 
 from .raw import OK, RawClient, d, message, resource, s
 from .sdk import configuration
@@ -161,13 +162,24 @@ def sdk_message(topic: str, lite: str, body: bytes) -> Message:
     return result
 
 
+def subscribe(client, *names: str) -> None:
+    """The SDK takes no subscription before the settings came that tell its quota, and does not wait for them."""
+    for name in names:
+        def attempt():
+            try:
+                client.subscribe_lite(name)
+                return True
+            except LiteSubscriptionQuotaExceededException:
+                return False
+        eventually(attempt, f"{name} is subscribed to")
+
+
 @contextlib.contextmanager
 def push_consumer(endpoint: str, group: str, topic: str, listener, *names: str):
     client = LitePushConsumer(configuration(endpoint), group, topic, listener)
     client.startup()
     try:
-        for name in names:
-            client.subscribe_lite(name)
+        subscribe(client, *names)
         yield client
     finally:
         client.shutdown()
@@ -178,8 +190,7 @@ def simple_consumer(endpoint: str, group: str, topic: str, *names: str):
     client = LiteSimpleConsumer(topic, configuration(endpoint), group, await_duration=5)
     client.startup()
     try:
-        for name in names:
-            client.subscribe_lite(name)
+        subscribe(client, *names)
         yield client
     finally:
         client.shutdown()
