@@ -139,20 +139,22 @@ extension LiteService {
         let key = SubscriptionKey(group: group, topic: queue)
         let subscription = delivery.table.findOrMake(key)
         var mustList = false
+        var timer: Int64?
         let outcome = subscription.withState { state in
             let outcome = pass.take(queue, &state)
+            switch outcome {
+            case .taken(let until), .blocked(let until), .unreadable(let until):
+                if note(key, blockedUntilMillis: until) { timer = until }
+            case .empty, .deadLetters: break
+            }
             mustList = state.mustList()
             return outcome
         }
         if mustList { delivery.journal.list(subscription) }
-        switch outcome {
-        case .empty: break
-        // Before the answer goes out: an acknowledgement takes the block away.
-        case .taken(let until), .blocked(let until), .unreadable(let until): block(key, untilMillis: until)
-        case .deadLetters(let letters):
-            for letter in letters {
-                delivery.move(letter, of: subscription) { [weak self] _ in self?.look(at: key) }
-            }
+        if let timer { timers.schedule(.queue(key), atMillis: timer) }
+        guard case .deadLetters(let letters) = outcome else { return }
+        for letter in letters {
+            delivery.move(letter, of: subscription) { [weak self] _ in self?.look(at: key) }
         }
     }
 

@@ -226,15 +226,16 @@ package final class LiteService: Sendable {
 
     // MARK: Time
 
-    /// Notes until when a group gets nothing of a lite topic, and looks at it then.
-    func block(_ key: SubscriptionKey, untilMillis: Int64) {
-        let mustSchedule = state.withLockedValue { state in
+    /// Notes until when a group gets nothing of a lite topic; returns whether the timer must be set to that time. Called
+    /// under the subscription's lock, so that what is noted is always what its ledger says: a note that comes after that
+    /// of a later acknowledgement would hide the next message from who waits for it.
+    func note(_ key: SubscriptionKey, blockedUntilMillis untilMillis: Int64?) -> Bool {
+        state.withLockedValue { state in
             state.blocked[key] = untilMillis
-            guard untilMillis < state.booked[key] ?? .max else { return false }
+            guard let untilMillis, untilMillis < state.booked[key] ?? .max else { return false }
             state.booked[key] = untilMillis
             return true
         }
-        if mustSchedule { timers.schedule(.queue(key), atMillis: untilMillis) }
     }
 
     /// Answers requests whose time is over, and has clients look at lite topics whose messages are visible again.
@@ -256,21 +257,21 @@ package final class LiteService: Sendable {
 
     /// Sees what a group's lite topic needs now: to be looked at by clients, now or later.
     func look(at key: SubscriptionKey) {
-        guard let parent = LiteTopicName(queueName: key.topic)?.parent else { return }
-        // Before the look at the queue: a message that comes in between is offered by its arrival.
-        state.withLockedValue { $0.blocked[key] = nil }
-        let now = nowMillis
-        let max = delivery.dependencies.store.bounds(topic: key.topic, queueID: 0).max
-        let (until, hasMore) =
-            delivery.table.find(key)?.withState { state -> (Int64?, Bool) in
-                guard let ledger = state.queue(0)?.ledger else { return (nil, max > 0) }
-                return (ledger.liteBlockedUntilMillis(nowMillis: now), ledger.lowWater < max)
-            } ?? (nil, false)
-        if let until {
-            block(key, untilMillis: until)
-        } else if hasMore {
-            offer(key.topic, parent: parent, group: key.group)
+        guard let parent = LiteTopicName(queueName: key.topic)?.parent, let subscription = delivery.table.find(key)
+        else {
+            return
         }
+        let now = nowMillis
+        let (timer, hasMore) = subscription.withState { state -> (Int64?, Bool) in
+            let until = state.queue(0)?.ledger.liteBlockedUntilMillis(nowMillis: now)
+            let mustSchedule = note(key, blockedUntilMillis: until)
+            if until != nil { return (mustSchedule ? until : nil, false) }
+            // After the note: a message that comes before it is seen here, one that comes later is offered.
+            let max = delivery.dependencies.store.bounds(topic: key.topic, queueID: 0).max
+            return (nil, state.queue(0)?.ledger.lowWater ?? 0 < max)
+        }
+        if let timer { timers.schedule(.queue(key), atMillis: timer) }
+        if hasMore { offer(key.topic, parent: parent, group: key.group) }
     }
 
     private func expireWaiters(scheduledMillis: Int64, nowMillis: Int64) {

@@ -1,4 +1,5 @@
 import DeliveryEngine
+import Dispatch
 import Logging
 import MessageModel
 import NIOConcurrencyHelpers
@@ -314,5 +315,48 @@ private func text(_ inbox: Inbox<PopOutcome>) -> String {
             while case .found(let batch)? = world.pop("\(client)", poll: 0).all.first { found += batch.messages.count }
         }
         #expect(found == 5_000)
+    }
+
+    /// A poll that comes in while the last message is acknowledged must see the next one.
+    @Test func noWakeUpIsLostBetweenThreads() throws {
+        let world = try LiteWorld()
+        try world.control("1", .partialAdd, "a")
+        let arrived = DispatchSemaphore(value: 0)
+        for _ in 0..<3 { Poller(world, arrived).poll() }
+        for number in 0..<3_000 {
+            world.send("a")
+            guard arrived.wait(timeout: .now() + 10) == .success else {
+                Issue.record("message \(number) woke nobody")
+                break
+            }
+        }
+        world.lite.close()
+    }
+}
+
+/// Polls again and again: first for the next messages, then it acknowledges those that it has.
+private final class Poller: Sendable {
+    private let world: LiteWorld
+    private let arrived: DispatchSemaphore
+
+    init(_ world: LiteWorld, _ arrived: DispatchSemaphore) {
+        self.world = world
+        self.arrived = arrived
+    }
+
+    func poll() {
+        var request = LitePopRequest(group: LiteWorld.group, clientID: "1", topic: "P")
+        request.pollMillis = 60_000
+        request.invisibleMillis = 600_000
+        world.lite.pop(request) { [self] outcome in
+            guard case .found(let batch) = outcome else { return }
+            DispatchQueue.global().async { self.poll() }
+            DispatchQueue.global().async { [self] in
+                for message in batch.messages {
+                    try? world.ack("a", message.queueOffset, popMillis: batch.popMillis)
+                    arrived.signal()
+                }
+            }
+        }
     }
 }
