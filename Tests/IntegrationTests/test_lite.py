@@ -71,7 +71,7 @@ def test_two_consumers_of_a_group_have_lite_topics_of_their_own(deployment):
         eventually(lambda: len(left.messages) == 5 and len(right.messages) == 5, "each got its own", seconds=30)
         # Changes while running: the one hands its lite topic to the other.
         one.unsubscribe_lite("left")
-        two.subscribe_lite("left")
+        lite.subscribe(two, "left")
         producer.send(lite.sdk_message(topic, "left", b"5"))
         eventually(
             lambda: len(right.messages) == 6,

@@ -172,6 +172,9 @@ def subscribe(client, *names: str) -> None:
             except LiteSubscriptionQuotaExceededException:
                 return False
         eventually(attempt, f"{name} is subscribed to")
+    # Version 5.1.2 sends the letters of a name as names of their own, until it next sends its full list.
+    if any(len(name) > 1 for name in names):
+        client.subscribe_lite_all()
 
 
 @contextlib.contextmanager
