@@ -265,7 +265,7 @@ final class ConsumeQueue: @unchecked Sendable {
     func noteChange() { state.withLockedValue { noteChange(&$0) } }
 
     /// Its units have been in memory the longest.
-    private func takeTurn() throws(StoreError) {
+    func takeTurn() throws(StoreError) {
         state.withLockedValue { $0.isBuffered = false }
         try writeOut()
     }

@@ -22,6 +22,18 @@ final class ConsumeQueueTable: Sendable {
     /// The queues written to since the last call.
     func takeChanged() -> [ConsumeQueue] { sharing.takeChanged() }
 
+    /// Writes the units in memory of some queues to their files, those that have had them the longest: so that a
+    /// checkpoint, and a stop, find little to do.
+    func writeSome() throws(StoreError) {
+        for _ in 0..<Self.writesPerRound {
+            guard let queue = sharing.oldestBuffered() else { return }
+            try queue.takeTurn()
+        }
+    }
+
+    /// A tenth of a second's work.
+    private static let writesPerRound = 4_096
+
     /// Gives back queues that were taken and not looked at.
     func restore(_ changed: some Sequence<ConsumeQueue>) {
         for queue in changed { sharing.noteChanged(queue) }
@@ -176,6 +188,8 @@ final class ConsumeQueueTable: Sendable {
             if !known.looksForFiles || queue.hasNewestFile { return queue }
         }
         let queue = make(topic: topic, queueId: queueId)
+        // Made since the image, by the process that was killed: all it holds is read from the log.
+        if let known, known.isWhole, known.looksForFiles, bounds == nil { return queue }
         try queue.load()
         loading.searched.append(queue)
         guard let known, let bounds else { return queue }

@@ -68,8 +68,12 @@ final class QueueSharing: Sendable {
 
     /// The queue that has had units in memory the longest, when there are too many of them in all.
     func nextToWrite() -> ConsumeQueue? {
-        guard keptUnits.load(ordering: .relaxed) > keptUnitsMax else { return nil }
-        return state.withLockedValue { state in
+        keptUnits.load(ordering: .relaxed) > keptUnitsMax ? oldestBuffered() : nil
+    }
+
+    /// The queue that has had units in memory the longest.
+    func oldestBuffered() -> ConsumeQueue? {
+        state.withLockedValue { state in
             guard state.bufferedStart < state.buffered.count else { return nil }
             let queue = state.buffered[state.bufferedStart]
             state.bufferedStart += 1

@@ -86,7 +86,7 @@ final class Housekeeper: Sendable {
             flusher.expire(before: clock.nowMillis - Int64(configuration.syncFlushTimeoutMillis))
             let now = clock.nowMillis
             let isDue = state.withLock { now - $0.lastCheckpointMillis >= $0.checkpointPauseMillis }
-            guard isDue ? step() : attempt(watchDisk) else { return }
+            guard isDue ? step() : attempt(watchDisk) && attempt(queues.writeSome) else { return }
         }
     }
 

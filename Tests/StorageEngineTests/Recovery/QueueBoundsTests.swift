@@ -89,6 +89,28 @@ import Testing
         try store.close()
     }
 
+    @Test("a start after a kill looks at no files of queues that were made since the last checkpoint")
+    func looksAtNoNewFiles() throws {
+        var world = World()
+        world.configuration.keptQueueUnitsMax = 0
+        var (store, _) = try world.open()
+        fill(store, topics: ["B"])
+        #expect(store.housekeepingStep())
+        fill(store, topics: ["A"], rounds: 3)
+        world.files = world.files.afterKill()
+        #expect(world.files.exists("/store/consumequeue/A/7/00000000000000000000"))
+        world.configuration.keptQueueUnitsMax = 1 << 18
+        hideQueues(world.files)
+        (store, _) = try world.open()
+        world.files.heal()
+        expect(store, 3, topics: ["A"])
+        expect(store, 1, topics: ["B"])
+        try store.close()
+        (store, _) = try world.open()
+        expect(store, 3, topics: ["A"])
+        try store.close()
+    }
+
     @Test("after a loss of power all queues are searched, as files may hold more than the log")
     func searchesAfterPowerLoss() throws {
         var world = World()
