@@ -84,11 +84,12 @@ class Growth:
                 system.stop()
 
     def waiters(self) -> None:
-        """So many receives wait while 500 messages a second come in. A proxy takes 10,000 connections, the producer among them."""
+        """So many receives wait while 500 messages a second come in. A proxy takes 10,000 connections, the producer among
+        them, and a broker lets 1,024 wait on a topic."""
         for count in (1, 100, 1_000, 5_000, 9_999):
             system = Ours(self.binaries)
             try:
-                topics = [f"w{number}" for number in range(max(1, count // 1_000))]
+                topics = [f"w{number}" for number in range(count // 1_000 + 1)]
                 for topic in topics:
                     system.topic(topic)
                 report = self.bench(
