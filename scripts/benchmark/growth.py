@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import subprocess
-import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -107,10 +107,11 @@ class Growth:
             self.bench(system, "produce", "--duration", "0.2", "--warm-up", "0", "--rate", "500")
             known = 0
             for count in (1, 10, 100, 1_000):
-                while known < count:
-                    self.bench(system, "consume", "-g", f"g{known}", "--consumers", "1", "--batch", "4", "--duration", "0.1",
-                               "--warm-up", "0", remoting=True, flow="received")
-                    known += 1
+                with ThreadPoolExecutor(4) as pool:
+                    list(pool.map(lambda number: self.bench(
+                        system, "consume", "-g", f"g{number}", "--consumers", "1", "--batch", "4", "--duration", "0.1",
+                        "--warm-up", "0", remoting=True, flow="received"), range(known, count)))
+                known = count
                 self.add("consumer groups", count, self.bench(system, "produce"))
         finally:
             system.stop()
