@@ -325,9 +325,11 @@ def test_a_proxy_in_local_mode_takes_nobody_before_its_broker_is_ready(tmp_path,
         proxy.start()
         middle = fill(f"127.0.0.1:{proxy.broker_port}")
         eventually(lambda: monitor.health() == (200, {"status": "ready"}), "the proxy is ready")
-        page = monitor.metrics()
-        assert page.one("rocketmq_proxy_up", proxy_mode="local", node_type="proxy")[1] == 1
-        assert page.one("rocketmq_messages_in_total", topic="kept", node_type="broker")[1] == 200
+        assert monitor.metrics().one("rocketmq_proxy_up", proxy_mode="local", node_type="proxy")[1] == 1
+        # Counted when they are dispatched, a moment after the answer.
+        eventually(
+            lambda: monitor.metrics().one("rocketmq_messages_in_total", topic="kept", node_type="broker")[1] == 200,
+            "all messages are counted")
         proxy.kill()
         damage(proxy.store, middle)
         with preloaded():
