@@ -52,7 +52,8 @@ def push(options: dict) -> None:
     dll.Subscribe(consumer._handle, options["topic"].encode(), options.get("expression", "*").encode())
     consumer._register_callback(deliver)
     consumer.start()
-    print("ready", flush=True)
+    with print_lock:
+        print("ready", flush=True)
     sys.stdin.read()
     consumer.shutdown()
 
@@ -61,7 +62,8 @@ def pull(options: dict) -> None:
     consumer = PullConsumer(options["group"])
     consumer.set_namesrv_addr(options["namesrv"])
     consumer.start()
-    print("ready", flush=True)
+    with print_lock:
+        print("ready", flush=True)
     for message in consumer.pull(options["topic"], options.get("expression", "*")):
         show(message, "consumed")
     consumer.shutdown()

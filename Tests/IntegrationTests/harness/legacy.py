@@ -92,4 +92,5 @@ class LegacyConsumer:
         wanted = set(bodies)
         eventually(
             lambda: wanted <= set(self.bodies()),
-            lambda: f"{len(wanted - set(self.bodies()))} of {len(wanted)} are missing", seconds=seconds)
+            lambda: f"{sorted(wanted - set(self.bodies()))} of {len(wanted)} are missing; other output: "
+            f"{self._other[-5:]}", seconds=seconds)
