@@ -113,33 +113,37 @@ final class QueueBoundsFile: Sendable {
     /// Has the next saving write all queues.
     func renew() { state.withLockedValue { $0.end = nil } }
 
-    /// Notes that an image holds under the circumstances now, which may be others than it was made under.
+    /// Notes that an image holds under the circumstances now, which may be others than it was made under. When that cannot
+    /// be appended the next saving writes all queues, as with ``renew()``.
     func adopt(_ image: QueueImage) {
         guard state.withLockedValue({ $0.origin != nil && $0.origin != image.origin && $0.end != nil }) else { return }
-        save([], logOffset: image.logOffset) { [] }
+        _ = append([], logOffset: image.logOffset)
     }
 
     /// Writes down the bounds of the queues that changed, or of `all` when it is time. What they hold of the log before
     /// the offset is flushed.
     func save(_ changed: [ConsumeQueue], logOffset: Int64, all: () -> [ConsumeQueue]) {
-        let (origin, end, wholeBytes) = state.withLockedValue { state in
-            defer { state.end = nil }
-            return (state.origin, state.end, state.wholeBytes)
-        }
-        guard let origin else { return }
-        if let end, end < wholeBytes * 2 + Self.changesBytesMin {
-            let block = Self.block(changed, isWhole: false, origin, logOffset).encoded()
-            if (try? append(block, at: end)) != nil {
-                state.withLockedValue { $0.end = end + block.readableBytes }
-                return
-            }
-        }
+        guard let origin = state.withLockedValue({ $0.origin }), !append(changed, logOffset: logOffset) else { return }
         let block = Self.block(all(), isWhole: true, origin, logOffset).encoded()
         guard (try? replace(with: block)) != nil else { return }
         state.withLockedValue { state in
             state.end = block.readableBytes
             state.wholeBytes = block.readableBytes
         }
+    }
+
+    /// Appends the bounds of the queues that changed; false when the file has to be written anew: it is long, or that
+    /// failed.
+    private func append(_ changed: [ConsumeQueue], logOffset: Int64) -> Bool {
+        let (origin, end, wholeBytes) = state.withLockedValue { state in
+            defer { state.end = nil }
+            return (state.origin, state.end, state.wholeBytes)
+        }
+        guard let origin, let end, end < wholeBytes * 2 + Self.changesBytesMin else { return false }
+        let block = Self.block(changed, isWhole: false, origin, logOffset).encoded()
+        guard (try? append(block, at: end)) != nil else { return false }
+        state.withLockedValue { $0.end = end + block.readableBytes }
+        return true
     }
 
     private static func block(

@@ -145,6 +145,21 @@ import Testing
         try store.close()
     }
 
+    @Test("bounds that another run of the machine cannot take over are not believed after a kill in that run")
+    func survivesAFailedTakeover() throws {
+        var world = World()
+        var (store, _) = try world.open()
+        fill(store)
+        try store.close()
+        world.files = world.files.afterPowerLoss()
+        world.files.inject(DiskFault(.write, path: "/queuebounds", effect: .inputOutput))
+        (store, _) = try world.open()
+        world.files = world.files.afterKill()
+        (store, _) = try world.open()
+        expect(store, 1)
+        try store.close()
+    }
+
     @Test("a queue whose directory is missing is built again, and no other is", arguments: [true, false])
     func rebuildsAMissingQueue(isClean: Bool) throws {
         var world = World()
