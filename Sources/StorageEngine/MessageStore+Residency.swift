@@ -3,27 +3,34 @@ extension MessageStore {
     /// Whether reading from an offset on may have to wait for the disk: its first record is far behind the end of the log
     /// and not in memory.
     package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxBytes: Int) -> Bool {
-        guard let queue = queues.find(topic: topic, queueId: queueId) else { return false }
-        let bounds = queue.bounds
-        guard from >= bounds.min, from < bounds.max, let unit = try? queue.read(at: from),
-            unit.logOffset < maxLogOffset - Self.freshBytes, let segment = segments.segment(at: unit.logOffset)
+        guard let (_, _, unit) = oldUnit(topic: topic, queueId: queueId, at: from),
+            let segment = segments.segment(at: unit.logOffset)
         else { return false }
         return !segment.isResident(from: unit.logOffset, count: maxBytes)
     }
 
-    /// What was written this lately is in the page cache: no need to ask the system. In a queue with little traffic even the
-    /// newest message may be older.
+    /// The unit at an offset of a queue, with the queue and its end, when its record was not written lately.
+    private func oldUnit(
+        topic: String, queueId: Int32, at offset: Int64
+    ) -> (queue: ConsumeQueue, end: Int64, unit: QueueUnit)? {
+        guard let queue = queues.find(topic: topic, queueId: queueId) else { return nil }
+        let bounds = queue.bounds
+        guard offset >= bounds.min, offset < bounds.max, let unit = try? queue.read(at: offset),
+            unit.logOffset < maxLogOffset - Self.freshBytes
+        else { return nil }
+        return (queue, bounds.max, unit)
+    }
+
+    /// What was written this lately is in the page cache: no need to ask the system. In a queue with little traffic even
+    /// the newest message may be older.
     private static var freshBytes: Int64 { 32 << 20 }
 
-    /// Whether reading some messages of a queue may have to wait for the disk. Other than ``readMayBlock(topic:queueId:from:maxBytes:)``
-    /// it looks at these messages and not at what lies between them, as far as they are not close together.
+    /// Whether reading some messages of a queue may have to wait for the disk. Other than
+    /// ``readMayBlock(topic:queueId:from:maxBytes:)`` it looks at these messages and not at what lies between them, as far
+    /// as they are not close together.
     package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxCount: Int) -> Bool {
-        guard let queue = queues.find(topic: topic, queueId: queueId) else { return false }
-        let bounds = queue.bounds
-        guard from >= bounds.min, from < bounds.max, let first = try? queue.read(at: from),
-            first.logOffset < maxLogOffset - Self.freshBytes
-        else { return false }
-        let end = min(bounds.max, from + Int64(max(1, maxCount)))
+        guard let (queue, queueEnd, first) = oldUnit(topic: topic, queueId: queueId, at: from) else { return false }
+        let end = min(queueEnd, from + Int64(max(1, maxCount)))
         if let last = try? queue.read(at: end - 1), last.logOffset >= first.logOffset,
             last.logOffset + Int64(last.recordSize) - first.logOffset <= Self.closeBytes
         {

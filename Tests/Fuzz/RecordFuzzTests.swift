@@ -123,9 +123,6 @@ extension InMemoryFileSystem {
     func fill(_ path: String, _ bytes: [UInt8]) throws(FileSystemError) {
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try makeDirectories(String(path[..<slash])) }
         let file = try openFile(path, mode: .create(size: bytes.count, reserve: false))
-        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
-        defer { copy.deallocate() }
-        copy.copyBytes(from: bytes)
-        try file.write(UnsafeRawBufferPointer(copy), at: 0)
+        try file.write(ByteBuffer(bytes: bytes), at: 0)
     }
 }

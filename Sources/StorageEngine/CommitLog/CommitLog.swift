@@ -117,8 +117,7 @@ final class CommitLog: Sendable {
                 }
                 let segment = try room(for: total, nowMillis: nowMillis, &state)
                 let receipt = try place(
-                    &records, topic: topic, queue: queue, light: light, in: segment, nowMillis: max(nowMillis, 0),
-                    &state)
+                    &records, queue: queue, light: light, in: segment, nowMillis: max(nowMillis, 0), &state)
                 wakes = wakesDue(&state)
                 return receipt
             }
@@ -202,8 +201,8 @@ final class CommitLog: Sendable {
     }
 
     private func place(
-        _ records: inout some MutableCollection<EncodedRecord>, topic: String, queue: ConsumeQueue,
-        light: ConsumeQueue?, in segment: LogSegment, nowMillis: Int64, _ state: inout State
+        _ records: inout some MutableCollection<EncodedRecord>, queue: ConsumeQueue, light: ConsumeQueue?,
+        in segment: LogSegment, nowMillis: Int64, _ state: inout State
     ) throws(StoreError) -> AppendReceipt {
         var receipt = AppendReceipt(
             logOffset: state.writeOffset, queueOffset: queue.nextOffset, size: 0, count: Int32(records.count),
@@ -222,18 +221,17 @@ final class CommitLog: Sendable {
                 state.pending.removeSubrange(pendingBefore...)
                 throw error
             }
-            let size = records[index].size
-            state.pending.append(
-                Pending(
-                    queue: queue,
-                    message: DispatchedMessage(
-                        topic: topic, queueId: queue.queueId, queueOffset: taken ? queueOffset : 0, logOffset: offset,
-                        size: Int32(size), tagsCode: records[index].tagsCode, storeTimestampMillis: nowMillis),
-                    isQueued: taken, end: offset + Int64(size)))
-            if let light { addPending(light, records[index], logOffset: offset, nowMillis: nowMillis, &state) }
+            let record = records[index]
+            addPending(
+                record, for: queue, at: taken ? queueOffset : nil, logOffset: offset, nowMillis: nowMillis, &state)
+            if let light {
+                addPending(
+                    record, for: light, at: light.nextOffset, logOffset: offset, nowMillis: nowMillis, &state)
+                light.nextOffset += 1
+            }
             if records.count > 1 { receipt.logOffsets.append(offset) }
             if taken { queueOffset += 1 }
-            offset += Int64(size)
+            offset += Int64(record.size)
         }
         receipt.size = Int32(offset - state.writeOffset)
         queue.nextOffset = queueOffset
@@ -242,18 +240,18 @@ final class CommitLog: Sendable {
         return receipt
     }
 
-    /// The same record on its way to its light queue.
+    /// Has a record dispatched; `queueOffset` is nil when it takes no place in the queue.
     private func addPending(
-        _ light: ConsumeQueue, _ record: EncodedRecord, logOffset: Int64, nowMillis: Int64, _ state: inout State
+        _ record: EncodedRecord, for queue: ConsumeQueue, at queueOffset: Int64?, logOffset: Int64, nowMillis: Int64,
+        _ state: inout State
     ) {
         state.pending.append(
             Pending(
-                queue: light,
+                queue: queue,
                 message: DispatchedMessage(
-                    topic: light.topic, queueId: light.queueId, queueOffset: light.nextOffset, logOffset: logOffset,
+                    topic: queue.topic, queueId: queue.queueId, queueOffset: queueOffset ?? 0, logOffset: logOffset,
                     size: Int32(record.size), tagsCode: record.tagsCode, storeTimestampMillis: nowMillis),
-                isQueued: true, end: logOffset + Int64(record.size)))
-        light.nextOffset += 1
+                isQueued: queueOffset != nil, end: logOffset + Int64(record.size)))
     }
 
     /// A store that fails may have left half a record: nothing may follow it.

@@ -37,7 +37,7 @@ enum LightQueueProperties {
         let parent = String(decoding: topic, as: UTF8.self)
         var places: [(queue: String, offset: Int64)] = []
         for (name, text) in zip(nameTexts, offsetTexts) {
-            guard let offset = Int64(text), (0...Int64.max / 64).contains(offset),
+            guard let offset = Int64(text), (0...RecordHeader.queueOffsetMax).contains(offset),
                 LiteTopicName(queueName: name)?.parent == parent
             else { continue }
             places.append((name, offset))

@@ -1,3 +1,4 @@
+import CStorageSupport
 import NIOConcurrencyHelpers
 
 /// One file of the commit log, mapped whole. Its name is the log offset of its first byte in 20 digits.
@@ -85,7 +86,7 @@ final class LogSegment: Sendable {
         while high - low > Int64(piece.count) {
             let middle = low + (high - low) / 2
             guard let count = try? read(into: piece, at: middle), count > 0 else { return high }
-            if piece[..<count].allSatisfy({ $0 == 0 }) { high = middle } else { low = middle }
+            if storage_is_zero(piece.baseAddress, count) != 0 { high = middle } else { low = middle }
         }
         return high
     }

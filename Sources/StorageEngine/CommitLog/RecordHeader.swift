@@ -81,7 +81,9 @@ struct RecordHeader {
     }
 
     /// Whether its queue and offset can be; no checksum covers them, and files are named by them.
-    var hasPlace: Bool { queueId >= 0 && queueOffset >= 0 && queueOffset <= Int64.max / 64 }
+    var hasPlace: Bool { queueId >= 0 && (0...Self.queueOffsetMax).contains(queueOffset) }
+    /// Larger offsets are damage: no place in a file of units that comes from one overflows.
+    static let queueOffsetMax = Int64.max / 64
 
     /// When a message that waits is due; no checksum covers the time when it was stored.
     private func dueMillis(after delayMillis: Int64) -> Int64 {
@@ -103,10 +105,14 @@ struct RecordHeader {
             storeTimestampMillis: storeTimestampMillis)
     }
 
-    /// The same for the record's light queues, which most records have none of.
-    func dispatchedLight(
-        _ bytes: UnsafeRawBufferPointer, at offset: Int64
+    /// The same for its queue and for its light queues, which most records have none of.
+    func dispatchedToAll(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int64, delayLevels: DelayLevels
     ) -> [DispatchedMessage] {
+        [dispatched(bytes, at: offset, delayLevels: delayLevels)] + dispatchedLight(bytes, at: offset)
+    }
+
+    private func dispatchedLight(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> [DispatchedMessage] {
         let text = UnsafeRawBufferPointer(rebasing: bytes[properties])
         return LightQueueProperties.places(
             topic: UnsafeRawBufferPointer(rebasing: bytes[topic]), properties: text

@@ -73,24 +73,26 @@ extension ConsumeQueue {
     /// Has the next checkpoint flush a file.
     func noteUnflushed(_ number: Int64) {
         state.withLockedValue { state in
-            state.dirty = state.dirty.map { min($0.lowerBound, number)...max($0.upperBound, number) } ?? number...number
+            state.dirty = Self.range(state.dirty, with: number)
             noteChange(&state)
         }
     }
 
     private func writableFile(number: Int64) throws(StoreError) -> any StoreFile {
-        let exists = state.withLockedValue { $0.numbers?.contains(number) ?? false }
-        if exists { return try existingFile(number: number) }
+        if state.withLockedValue({ $0.hasFile(number) }) { return try existingFile(number: number) }
         try StoreError.wrap { () throws(FileSystemError) in try files.makeDirectories(directory) }
         let file = try StoreError.wrap { () throws(FileSystemError) in
             try files.openFile(path(number), mode: .create(size: fileBytes, reserve: false))
         }
         state.withLockedValue { state in
-            state.numbers =
-                state.numbers.map { min($0.lowerBound, number)...max($0.upperBound, number) } ?? number...number
+            state.numbers = Self.range(state.numbers, with: number)
             state.hasNewFiles = true
         }
         return file
+    }
+
+    private static func range(_ range: ClosedRange<Int64>?, with number: Int64) -> ClosedRange<Int64> {
+        range.map { min($0.lowerBound, number)...max($0.upperBound, number) } ?? number...number
     }
 
     private func existingFile(number: Int64) throws(StoreError) -> any StoreFile {
@@ -131,7 +133,7 @@ extension ConsumeQueue {
     /// The mapping of a file for readers; nil when there is no such file.
     func region(number: Int64) throws(StoreError) -> (any MappedRegion)? {
         let known: (region: (any MappedRegion)?, exists: Bool) = state.withLockedValue { state in
-            (state.regions[number], state.numbers?.contains(number) ?? false)
+            (state.regions[number], state.hasFile(number))
         }
         if let region = known.region { return region }
         guard known.exists else { return nil }
@@ -215,8 +217,8 @@ extension ConsumeQueue {
         let (dirty, isNew) = takeUnflushed()
         do throws(StoreError) {
             try unlessRemoved { () throws(StoreError) in
-                for number in dirty.map({ Array($0) }) ?? [] {
-                    guard state.withLockedValue({ $0.numbers?.contains(number) ?? false }) else { continue }
+                guard let dirty else { return }
+                for number in dirty where state.withLockedValue({ $0.hasFile(number) }) {
                     let file = try existingFile(number: number)
                     try StoreError.wrap { () throws(FileSystemError) in try file.synchronize() }
                 }

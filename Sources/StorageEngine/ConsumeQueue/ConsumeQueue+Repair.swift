@@ -16,7 +16,7 @@ extension ConsumeQueue {
         while index < written {
             let number = index / unitsPerFile
             let count = min(written, (number + 1) * unitsPerFile, index + Self.portionUnits) - index
-            if state.withLockedValue({ $0.numbers?.contains(number) ?? false }) {
+            if state.withLockedValue({ $0.hasFile(number) }) {
                 try write(Array(repeating: empty, count: Int(count))[...], at: index)
             }
             index += count
@@ -47,13 +47,11 @@ extension ConsumeQueue {
         }
     }
 
-    /// Writes a unit again that is there already: what a killed process wrote may not be on the disk, nor the names of
-    /// its files.
+    /// Writes a unit again that is there already: what a killed process wrote may not be on the disk.
     func rewrite(_ unit: QueueUnit, at offset: Int64) throws(StoreError) {
         let isInMemory = state.withLockedValue { $0.tail.take(unit, at: offset, end: -1) }
         if isInMemory { return }
         try write([unit], at: offset)
-        adoptNames()
     }
 
     /// Has the next flush see to the names of the queue's files, which a killed process may have made.

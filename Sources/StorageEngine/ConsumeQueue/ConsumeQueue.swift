@@ -36,6 +36,8 @@ final class ConsumeQueue: @unchecked Sendable {
         var isBuffered = false
         /// A file was not found where it was made: the next start builds the queue again.
         var isLost = false
+
+        func hasFile(_ number: Int64) -> Bool { numbers?.contains(number) ?? false }
     }
 
     let topic: String

@@ -76,10 +76,8 @@ final class QueueBoundsFile: Sendable {
             size <= Self.fileBytesMax
         else { return nil }
         var bytes = ByteBuffer()
-        var count = 0
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
-            count = (try? file.read(into: UnsafeMutableRawBufferPointer(rebasing: space[..<size]), at: 0)) ?? 0
-            return count
+            (try? file.read(into: UnsafeMutableRawBufferPointer(rebasing: space[..<size]), at: 0)) ?? 0
         }
         guard let first = QueueBoundsBlock.read(&bytes), first.isWhole else { return nil }
         var image = QueueImage(origin: first.origin, logOffset: first.logOffset)
@@ -125,7 +123,7 @@ final class QueueBoundsFile: Sendable {
     func save(_ changed: [ConsumeQueue], logOffset: Int64, all: () -> [ConsumeQueue]) {
         guard let origin = state.withLockedValue({ $0.origin }), !append(changed, logOffset: logOffset) else { return }
         let block = Self.block(all(), isWhole: true, origin, logOffset).encoded()
-        guard (try? replace(with: block)) != nil else { return }
+        guard (try? files.replaceFile(path, with: block)) != nil else { return }
         state.withLockedValue { state in
             state.end = block.readableBytes
             state.wholeBytes = block.readableBytes
@@ -163,28 +161,7 @@ final class QueueBoundsFile: Sendable {
         let file = try files.openFile(path, mode: .existing)
         // What is behind is not whole.
         if try file.size() > end { try file.truncate(to: end) }
-        try write(block, to: file, at: end)
-    }
-
-    private func replace(with block: ByteBuffer) throws(FileSystemError) {
-        let temporary = path + ".tmp"
-        let file = try files.openFile(temporary, mode: .create(size: 0, reserve: false))
-        try file.truncate(to: 0)
-        try write(block, to: file, at: 0)
-        try files.rename(temporary, to: path)
-        try files.synchronizeDirectory(root)
-    }
-
-    private func write(_ block: ByteBuffer, to file: any StoreFile, at offset: Int) throws(FileSystemError) {
-        let failure: FileSystemError? = block.withUnsafeReadableBytes { bytes in
-            do throws(FileSystemError) {
-                try file.write(bytes, at: offset)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let failure { throw failure }
+        try file.write(block, at: end)
         try file.synchronize()
     }
 }

@@ -1,5 +1,6 @@
 import CStorageSupport
 import NIOConcurrencyHelpers
+import NIOCore
 
 /// Where in the log the lives of deleted topics ended: records of the topic before that offset belong to no queue, though
 /// they stay in the log until they are old. Without it, queues that are built from the log would bring them back.
@@ -46,24 +47,22 @@ final class Tombstones: Sendable {
 
     /// Forgets what the log no longer holds.
     func forget(before start: Int64) throws(StoreError) {
-        saving.lock()
-        defer { saving.unlock() }
-        let hasChanged = ends.withLockedValue { ends in
-            let count = ends.count
-            ends = ends.filter { $0.value > start }
-            return ends.count != count
-        }
-        if hasChanged { try save() }
+        try change { ends in ends = ends.filter { $0.value > start } }
     }
 
     /// Has no life end behind the end of the log: what was deleted there was lost with it, and messages of a new life
     /// come in its place. Before the log takes any.
     func limit(to logEnd: Int64) throws(StoreError) {
+        try change { ends in ends = ends.mapValues { min($0, logEnd) }.filter { $0.value > 0 } }
+    }
+
+    /// Saves the table when it is another one than before.
+    private func change(_ body: (inout [String: Int64]) -> Void) throws(StoreError) {
         saving.lock()
         defer { saving.unlock() }
         let hasChanged = ends.withLockedValue { ends in
             let before = ends
-            ends = ends.mapValues { min($0, logEnd) }.filter { $0.value > 0 }
+            body(&ends)
             return ends != before
         }
         if hasChanged { try save() }
@@ -86,31 +85,12 @@ final class Tombstones: Sendable {
 
     private func read() throws(FileSystemError) -> [UInt8] {
         let file = try files.openFile(path, mode: .existing)
-        var bytes = [UInt8](repeating: 0, count: min(try file.size(), Self.fileBytesMax))
-        var failure: FileSystemError?
-        bytes.withUnsafeMutableBytes { buffer in
-            do throws(FileSystemError) { _ = try file.read(into: buffer, at: 0) } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return bytes
+        return try file.bytes(at: 0, count: min(try file.size(), Self.fileBytesMax))
     }
 
     private func save() throws(StoreError) {
-        let text = Self.encode(ends.withLockedValue { $0 })
-        let temporary = path + ".tmp"
-        try StoreError.wrap { () throws(FileSystemError) in
-            let file = try files.openFile(temporary, mode: .create(size: 0, reserve: false))
-            try file.truncate(to: 0)
-            var failure: FileSystemError?
-            text.withUnsafeBytes { bytes in
-                do throws(FileSystemError) { try file.write(bytes, at: 0) } catch { failure = error }
-            }
-            if let failure { throw failure }
-            try file.synchronize()
-            try files.rename(temporary, to: path)
-            guard let slash = path.lastIndex(of: "/") else { return }
-            try files.synchronizeDirectory(String(path[..<slash]))
-        }
+        let text = ByteBuffer(bytes: Self.encode(ends.withLockedValue { $0 }))
+        try StoreError.wrap { () throws(FileSystemError) in try files.replaceFile(path, with: text) }
     }
 
     static func encode(_ ends: [String: Int64]) -> [UInt8] {

@@ -1,4 +1,5 @@
 import CStorageSupport
+import NIOCore
 
 /// What went wrong in a file operation; `errorNumber` is the system's errno.
 package struct FileSystemError: Error, Sendable, CustomStringConvertible {
@@ -248,18 +249,46 @@ extension StoreFile {
     }
 }
 
+extension FileSystem {
+    /// Makes bytes the content of a file, all or none of them whatever happens meanwhile, and on the disk.
+    func replaceFile(_ path: String, with content: ByteBuffer) throws(FileSystemError) {
+        let temporary = path + ".tmp"
+        let file = try openFile(temporary, mode: .create(size: 0, reserve: false))
+        try file.truncate(to: 0)
+        try file.write(content, at: 0)
+        try file.synchronize()
+        try rename(temporary, to: path)
+        guard let slash = path.lastIndex(of: "/") else { return }
+        try synchronizeDirectory(String(path[..<slash]))
+    }
+}
+
 extension StoreFile {
+    /// Bytes from an offset on; zeros where the file ends before.
+    func bytes(at offset: Int, count: Int) throws(FileSystemError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var failure: FileSystemError?
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(FileSystemError) { _ = try read(into: buffer, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// Writes all readable bytes or throws.
+    func write(_ content: ByteBuffer, at offset: Int) throws(FileSystemError) {
+        var failure: FileSystemError?
+        content.withUnsafeReadableBytes { bytes in
+            do throws(FileSystemError) { try write(bytes, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
     /// Whether a short text is the content of the file.
     func holds(_ text: String) throws(FileSystemError) -> Bool {
         let wanted = Array(text.utf8)
         guard try size() == wanted.count else { return false }
-        var content = [UInt8](repeating: 0, count: wanted.count)
-        var failure: FileSystemError?
-        content.withUnsafeMutableBytes { buffer in
-            do throws(FileSystemError) { _ = try read(into: buffer, at: 0) } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return content == wanted
+        return try bytes(at: 0, count: wanted.count) == wanted
     }
 
     /// Makes a short text the content of the file.

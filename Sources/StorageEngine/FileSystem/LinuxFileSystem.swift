@@ -20,54 +20,50 @@ package struct LinuxFileSystem: FileSystem {
 
     /// The entries, with sizes and times as `fstatat` gives them.
     package func list(_ path: String) throws(FileSystemError) -> [DirectoryEntry] {
-        guard let directory = opendir(path) else { throw .last("opendir", path) }
-        defer { closedir(directory) }
-        let descriptor = dirfd(directory)
         var entries: [DirectoryEntry] = []
-        while true {
-            errno = 0
-            guard let entry = readdir(directory) else { break }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
-                field.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name == "." || name == ".." { continue }
+        try forEachName(in: path) { name, _, descriptor in
             var status = stat()
             // A name that vanishes between the two calls is simply not there any more.
-            guard fstatat(descriptor, name, &status, 0) == 0 else { continue }
+            guard fstatat(descriptor, name, &status, 0) == 0 else { return }
             let isDirectory = status.st_mode & S_IFMT == S_IFDIR
             entries.append(
                 DirectoryEntry(
                     name: name, isDirectory: isDirectory, size: isDirectory ? 0 : Int(status.st_size),
                     modifiedMillis: Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000))
         }
-        if errno != 0 { throw .last("readdir", path) }
         return entries
     }
 
     /// The types of most entries come with their names.
     package func directoryNames(_ path: String) throws(FileSystemError) -> [String] {
+        var names: [String] = []
+        try forEachName(in: path) { name, type, descriptor in
+            if type != Int(DT_DIR) && type != Int(DT_UNKNOWN) && type != Int(DT_LNK) { return }
+            if type != Int(DT_DIR) {
+                var status = stat()
+                guard fstatat(descriptor, name, &status, 0) == 0, status.st_mode & S_IFMT == S_IFDIR else { return }
+            }
+            names.append(name)
+        }
+        return names
+    }
+
+    /// Hands out the names in a directory, each with its type, and the descriptor of the directory.
+    private func forEachName(
+        in path: String, _ body: (_ name: String, _ type: Int, _ descriptor: Int32) -> Void
+    ) throws(FileSystemError) {
         guard let directory = opendir(path) else { throw .last("opendir", path) }
         defer { closedir(directory) }
-        var names: [String] = []
         while true {
             errno = 0
             guard let entry = readdir(directory) else { break }
-            let type = Int(entry.pointee.d_type)
-            if type != Int(DT_DIR) && type != Int(DT_UNKNOWN) && type != Int(DT_LNK) { continue }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
                 field.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
             if name == "." || name == ".." { continue }
-            if type != Int(DT_DIR) {
-                var status = stat()
-                guard fstatat(dirfd(directory), name, &status, 0) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-                    continue
-                }
-            }
-            names.append(name)
+            body(name, Int(entry.pointee.d_type), dirfd(directory))
         }
         if errno != 0 { throw .last("readdir", path) }
-        return names
     }
 
     /// As `stat` gives it.

@@ -24,13 +24,7 @@ final class IndexFile: @unchecked Sendable {
         self.name = name
         self.layout = layout
         path = directory + "/" + name
-        var head = [UInt8](repeating: 0, count: IndexLayout.headerBytes)
-        let file = try files.openFile(path, mode: .existing)
-        var failure: FileSystemError?
-        head.withUnsafeMutableBytes { buffer in
-            do throws(FileSystemError) { _ = try file.read(into: buffer, at: 0) } catch { failure = error }
-        }
-        if let failure { throw failure }
+        let head = try files.openFile(path, mode: .existing).bytes(at: 0, count: IndexLayout.headerBytes)
         current = head.withUnsafeBytes { IndexHeader($0) }
     }
 

@@ -5,6 +5,8 @@ struct IndexLayout: Hashable {
     static let headerBytes = 40
     static let slotBytes = 4
     static let entryBytes = 20
+    /// Slots or entries that are read at a time when all are.
+    static let portion = 8_192
 
     /// `maxHashSlotNum`.
     let slotCount: Int
@@ -20,6 +22,17 @@ struct IndexLayout: Hashable {
     }
 
     func slot(of hash: Int32) -> Int { Int(hash) % slotCount }
+
+    /// Entries of a file from a number on.
+    func entries(from number: Int32, count: Int, of file: any StoreFile) throws(FileSystemError) -> [IndexEntry] {
+        let bytes = try file.bytes(at: entryAt(Int(number)), count: count * Self.entryBytes)
+        return bytes.withUnsafeBytes { bytes in
+            (0..<count).map { index in
+                let start = index * Self.entryBytes
+                return IndexEntry(UnsafeRawBufferPointer(rebasing: bytes[start..<start + Self.entryBytes]))
+            }
+        }
+    }
 }
 
 /// The head of an index file: begin time 8, end time 8, begin log offset 8, end log offset 8, slots in use 4, next entry

@@ -3,7 +3,6 @@
 struct IndexRepair {
     private let layout: IndexLayout
     private let file: any StoreFile
-    private static let portion = 8_192
 
     init(files: any FileSystem, path: String, layout: IndexLayout) throws(FileSystemError) {
         self.layout = layout
@@ -21,36 +20,21 @@ struct IndexRepair {
         repaired.usedSlotCount = 0
         repaired.nextEntry = nextEntry
         repaired.endTimestampMillis = endTimestampMillis
-        var isWhole = true
         var number: Int32 = 1
-        while isWhole, number < nextEntry {
-            let count = min(Self.portion, Int(nextEntry - number))
-            try read(number, count) { entry in
-                guard isWhole else { return }
-                isWhole = entry.hash >= 0 && entry.logOffset >= repaired.endLogOffset(before: number)
-                guard isWhole else { return }
+        while number < nextEntry {
+            let count = min(IndexLayout.portion, Int(nextEntry - number))
+            for entry in try layout.entries(from: number, count: count, of: file) {
+                guard entry.hash >= 0, entry.logOffset >= repaired.endLogOffset(before: number) else { return nil }
                 let slot = layout.slot(of: entry.hash)
-                isWhole = entry.previous == slots[slot]
+                guard entry.previous == slots[slot] else { return nil }
                 if slots[slot] == 0 { repaired.usedSlotCount += 1 }
                 slots[slot] = number
                 repaired.endLogOffset = entry.logOffset
                 number += 1
             }
         }
-        guard isWhole else { return nil }
         try write(&slots)
         return repaired
-    }
-
-    private func read(_ first: Int32, _ count: Int, _ body: (IndexEntry) -> Void) throws(FileSystemError) {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count * IndexLayout.entryBytes, alignment: 8)
-        defer { buffer.deallocate() }
-        buffer.initializeMemory(as: UInt8.self, repeating: 0)
-        _ = try file.read(into: buffer, at: layout.entryAt(Int(first)))
-        for index in 0..<count {
-            let start = index * IndexLayout.entryBytes
-            body(IndexEntry(UnsafeRawBufferPointer(rebasing: buffer[start..<start + IndexLayout.entryBytes])))
-        }
     }
 
     private func write(_ slots: inout [Int32]) throws(FileSystemError) {

@@ -8,7 +8,6 @@ struct IndexCheck {
     private let layout: IndexLayout
     private let directory: String
     private let files: any FileSystem
-    private static let portion = 8_192
 
     /// Files and entries that were looked at.
     private(set) var fileCount = 0
@@ -53,7 +52,9 @@ struct IndexCheck {
         let file = try StoreError.wrap { () throws(FileSystemError) in
             try files.openFile(directory + "/" + name, mode: .existing)
         }
-        let head = try Self.read(file, at: 0, count: IndexLayout.headerBytes)
+        let head = try StoreError.wrap { () throws(FileSystemError) in
+            try file.bytes(at: 0, count: IndexLayout.headerBytes)
+        }
         let header = head.withUnsafeBytes { IndexHeader($0) }
         guard Int(header.nextEntry) <= layout.entryCount else {
             return differs("index \(name): its head claims more entries than it has room for")
@@ -61,13 +62,11 @@ struct IndexCheck {
         var slots = [Int32](repeating: 0, count: layout.slotCount)
         var number: Int32 = 1
         while number < header.nextEntry {
-            let count = min(Self.portion, Int(header.nextEntry - number))
-            let bytes = try Self.read(file, at: layout.entryAt(Int(number)), count: count * IndexLayout.entryBytes)
-            for index in 0..<count {
-                let start = index * IndexLayout.entryBytes
-                let entry = bytes.withUnsafeBytes { bytes in
-                    IndexEntry(UnsafeRawBufferPointer(rebasing: bytes[start..<start + IndexLayout.entryBytes]))
-                }
+            let count = min(IndexLayout.portion, Int(header.nextEntry - number))
+            let entries = try StoreError.wrap { () throws(FileSystemError) in
+                try layout.entries(from: number, count: count, of: file)
+            }
+            for entry in entries {
                 let slot = entry.hash >= 0 ? layout.slot(of: entry.hash) : nil
                 guard let slot, max(0, entry.previous) == slots[slot] else {
                     // What follows may be shifted: one difference says enough.
@@ -85,9 +84,11 @@ struct IndexCheck {
     /// The table must point to the newest entry of each slot.
     private mutating func compareSlots(_ slots: [Int32], _ file: any StoreFile, _ name: String) throws(StoreError) {
         var wrong = 0
-        for first in stride(from: 0, to: slots.count, by: Self.portion) {
-            let count = min(Self.portion, slots.count - first)
-            let bytes = try Self.read(file, at: layout.slotAt(first), count: count * IndexLayout.slotBytes)
+        for first in stride(from: 0, to: slots.count, by: IndexLayout.portion) {
+            let count = min(IndexLayout.portion, slots.count - first)
+            let bytes = try StoreError.wrap { () throws(FileSystemError) in
+                try file.bytes(at: layout.slotAt(first), count: count * IndexLayout.slotBytes)
+            }
             for index in 0..<count {
                 let slot = bytes.withUnsafeBytes { $0.bigEndian(Int32.self, at: index * IndexLayout.slotBytes) }
                 if slot != slots[first + index] { wrong += 1 }
@@ -137,17 +138,5 @@ struct IndexCheck {
     private mutating func reading(at offset: Int64) throws(StoreError) -> RecordKeys.Reading? {
         guard let segment = segments.segment(at: offset) else { return nil }
         do throws(FileSystemError) { return try keys.read(segment, at: offset) } catch { throw StoreError(error) }
-    }
-
-    private static func read(
-        _ file: any StoreFile, at offset: Int, count: Int
-    ) throws(StoreError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var failure: FileSystemError?
-        bytes.withUnsafeMutableBytes { buffer in
-            do throws(FileSystemError) { _ = try file.read(into: buffer, at: offset) } catch { failure = error }
-        }
-        if let failure { throw StoreError(failure) }
-        return bytes
     }
 }

@@ -198,8 +198,7 @@ struct Recovery {
             try segment.withRecord(at: offset) { bytes in
                 reading = RecordHeader.read(bytes, checksBody: checksBodies)
                 if case .record(let header) = reading, header.isQueued, header.hasPlace {
-                    messages.append(header.dispatched(bytes, at: offset, delayLevels: delayLevels))
-                    messages += header.dispatchedLight(bytes, at: offset)
+                    messages = header.dispatchedToAll(bytes, at: offset, delayLevels: delayLevels)
                 }
             }
             switch reading {

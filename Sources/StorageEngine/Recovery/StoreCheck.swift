@@ -88,8 +88,7 @@ package struct StoreCheck {
             try segment.withRecord(at: offset) { bytes in
                 reading = RecordHeader.read(bytes, checksBody: true)
                 if case .record(let header) = reading, header.isQueued {
-                    messages.append(header.dispatched(bytes, at: offset, delayLevels: delayLevels))
-                    messages += header.dispatchedLight(bytes, at: offset)
+                    messages = header.dispatchedToAll(bytes, at: offset, delayLevels: delayLevels)
                 }
             }
             if case .record(let header) = reading, header.logOffset == offset {

@@ -101,11 +101,7 @@ final class Housekeeper: Sendable {
             return true
         } catch {
             if error.code == .diskFull {
-                let isNew = state.withLock { state in
-                    defer { state.isWaitingForRoom = true }
-                    return !state.isWaitingForRoom
-                }
-                if isNew { notices.post(.waitsForRoom(error)) }
+                tell(.waitsForRoom(error), once: \.isWaitingForRoom)
                 return true
             }
             log.fence(
@@ -273,11 +269,11 @@ final class Housekeeper: Sendable {
             let decision = policy.decide(
                 end: oldest.end, modifiedMillis: log.segments.modifiedMillis(of: oldest),
                 isNewest: log.segments.all.count < 2, try situation(nowMillis: nowMillis, isAsked: isAsked))
-            if decision == .keepUnread { tellOfUnread(oldest) }
+            if decision == .keepUnread { tell(.keptUnread(path: oldest.path), once: \.hasToldOfUnread) }
             guard case .delete(let reason) = decision else { break }
             // After the decision: what was dispatched up to then is in the queues, where the owner looks for its records.
             guard mayDelete?(oldest.end) ?? true else {
-                tellOfNeeded(oldest)
+                tell(.keptNeeded(path: oldest.path), once: \.hasToldOfNeeded)
                 break
             }
             guard try drop(oldest, reason) else { break }
@@ -311,20 +307,13 @@ final class Housekeeper: Sendable {
         return true
     }
 
-    private func tellOfUnread(_ oldest: LogSegment) {
+    /// Tells of something that goes on for a while; not again before the flag is taken back.
+    private func tell(_ event: StoreEvent, once flag: WritableKeyPath<State, Bool>) {
         let isNew = state.withLock { state in
-            defer { state.hasToldOfUnread = true }
-            return !state.hasToldOfUnread
+            defer { state[keyPath: flag] = true }
+            return !state[keyPath: flag]
         }
-        if isNew { notices.post(.keptUnread(path: oldest.path)) }
-    }
-
-    private func tellOfNeeded(_ oldest: LogSegment) {
-        let isNew = state.withLock { state in
-            defer { state.hasToldOfNeeded = true }
-            return !state.hasToldOfNeeded
-        }
-        if isNew { notices.post(.keptNeeded(path: oldest.path)) }
+        if isNew { notices.post(event) }
     }
 
     /// The disk's level as last measured.

@@ -19,13 +19,9 @@ struct IndexDamageTests {
         for _ in 0..<Int.random(in: 1...200, using: &random) {
             let size = try file.size()
             let at = isHeader ? Int.random(in: 0..<40, using: &random) : Int.random(in: 40..<size, using: &random)
-            var byte: UInt8 =
+            let byte: UInt8 =
                 [0, 0xFF, 0x7F, 0x80, .random(in: 0...255, using: &random)].randomElement(using: &random) ?? 0
-            var failure: FileSystemError?
-            withUnsafeBytes(of: &byte) { bytes in
-                do throws(FileSystemError) { try file.write(bytes, at: at) } catch { failure = error }
-            }
-            if let failure { throw failure }
+            try file.write(ByteBuffer(bytes: [byte]), at: at)
         }
     }
 
@@ -71,12 +67,7 @@ struct IndexDamageTests {
     }
 
     private func patch(_ path: String, at offset: Int, _ bytes: [UInt8]) throws {
-        let file = try LinuxFileSystem().openFile(path, mode: .existing)
-        var failure: FileSystemError?
-        bytes.withUnsafeBytes { bytes in
-            do throws(FileSystemError) { try file.write(bytes, at: offset) } catch { failure = error }
-        }
-        if let failure { throw failure }
+        try LinuxFileSystem().openFile(path, mode: .existing).write(ByteBuffer(bytes: bytes), at: offset)
     }
 
     /// A store of two index files and a half, stopped cleanly, and their paths.
