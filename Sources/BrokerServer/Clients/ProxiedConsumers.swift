@@ -87,20 +87,20 @@ package final class ProxiedConsumers: Sendable {
     func closed(connectionID: UInt64) {
         state.withLockedValue { state in
             guard state.proxies.remove(connectionID) != nil else { return }
-            for (group, members) in state.entries {
-                for (id, entry) in members where entry.connection.id == connectionID { Self.remove(group, id, &state) }
-            }
+            Self.removeAll(&state) { $0.connection.id == connectionID }
         }
     }
 
     /// Forgets whoever was not announced for a while; call every few seconds.
     func expire(nowMillis: Int64) {
         state.withLockedValue { state in
-            for (group, members) in state.entries {
-                for (id, entry) in members where nowMillis - entry.seenMillis > Self.expiryMillis {
-                    Self.remove(group, id, &state)
-                }
-            }
+            Self.removeAll(&state) { nowMillis - $0.seenMillis > Self.expiryMillis }
+        }
+    }
+
+    private static func removeAll(_ state: inout State, where isGone: (Entry) -> Bool) {
+        for (group, members) in state.entries {
+            for (id, entry) in members where isGone(entry) { remove(group, id, &state) }
         }
     }
 

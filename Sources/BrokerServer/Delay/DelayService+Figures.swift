@@ -108,8 +108,8 @@ extension DelayService {
                     unread: max(0, timerEnd - state.timers.readOffset), count: state.timers.count
                 ),
                 (
-                    indexed: Self.perSecond(state.traffic.indexed, nowMillis: now),
-                    delivered: Self.perSecond(state.traffic.delivered, nowMillis: now)
+                    indexed: state.traffic.indexed.messagesPerSecond(nowMillis: now),
+                    delivered: state.traffic.delivered.messagesPerSecond(nowMillis: now)
                 )
             )
         }
@@ -123,10 +123,5 @@ extension DelayService {
             figures["scheduleMessageOffset_\(level)"] = "\(offset),\(end)"
         }
         return figures
-    }
-
-    private static func perSecond(_ history: CounterHistory, nowMillis: Int64) -> Double {
-        let growth = history.growth(over: .minute, nowMillis: nowMillis)
-        return growth.millis > 0 ? Double(growth.counts.messages) * 1_000 / Double(growth.millis) : 0
     }
 }

@@ -58,11 +58,10 @@ package struct BrokerDeliveryStore: DeliveryStore {
     }
 
     /// Reads and forgets: what is read stays in the page cache for a while.
-    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int64 {
+    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) {
         var buffer = ByteBuffer()
-        return store.read(
-            topic: topic, queueId: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer
-        ).nextOffset
+        _ = store.read(
+            topic: topic, queueId: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer)
     }
 
     /// Appends to the store, for queue 0.

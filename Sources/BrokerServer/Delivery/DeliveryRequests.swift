@@ -65,6 +65,16 @@ package struct PoppedMessage: Sendable, Hashable {
     package var attempt: Int32
 }
 
+extension PoppedMessage {
+    /// A message whose record was read into `body`.
+    init(_ record: RecordBatch.Record, queueID: Int32, attempt: Int32, in body: ByteBuffer) {
+        let start = record.range.lowerBound - body.readerIndex
+        self.init(
+            queueID: queueID, queueOffset: record.queueOffset, logOffset: record.logOffset,
+            range: start..<start + record.range.count, attempt: attempt)
+    }
+}
+
 /// The messages of one pop. Those of one queue are in ascending order of offset, though not always together.
 package struct PopBatch: Sendable {
     /// The records as stored, except that a repeated message has its reconsume count raised.

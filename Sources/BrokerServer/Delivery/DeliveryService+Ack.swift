@@ -93,9 +93,7 @@ extension DeliveryService {
         guard request.offset >= bounds.min, request.offset < bounds.max else {
             throw Self.illegalOffset(request.topic, request.queueID, request.offset, bounds)
         }
-        guard invisibleMillis >= 0, invisibleMillis <= Self.invisibleMillisMax else {
-            throw ServiceError(code: .invalidParameter, message: "invisibleTime \(invisibleMillis) is out of range")
-        }
+        try Self.checkInvisible(invisibleMillis)
         guard let subscription = table.find(SubscriptionKey(group: request.group, topic: request.topic)) else {
             throw Self.unknownHandle(request.topic, request.queueID, request.offset)
         }

@@ -35,7 +35,7 @@ extension DeliveryService {
     func warm(_ cold: [ColdStretch], _ key: SubscriptionKey, for waiter: PopWaiter?) {
         let isQueued = dependencies.coldRead { [self] in
             for stretch in cold {
-                _ = dependencies.store.warm(
+                dependencies.store.warm(
                     topic: key.topic, queueID: stretch.queueID, from: stretch.from, maxCount: stretch.count,
                     maxBytes: configuration.popBytesMax)
             }

@@ -14,12 +14,10 @@ extension DeliveryService {
     ) {
         let key = subscription.key
         var buffer = ByteBuffer()
-        let read = dependencies.store.readRecords(
-            topic: key.topic, queueID: deadLetter.queueID, from: deadLetter.offset, maxCount: 1,
-            maxBytes: configuration.popBytesMax, into: &buffer, matching: nil)
-        guard let record = read.records.first, record.queueOffset == deadLetter.offset,
-            let view = MessageRecord(buffer, range: record.range)
-        else {
+        let record = dependencies.store.readRecord(
+            topic: key.topic, queueID: deadLetter.queueID, offset: deadLetter.offset,
+            maxBytes: configuration.popBytesMax, into: &buffer)
+        guard let record, let view = MessageRecord(buffer, range: record.range) else {
             logger.warning(
                 "dead letter cannot be read",
                 metadata: ["topic": "\(key.topic)", "queue": "\(deadLetter.queueID)", "offset": "\(deadLetter.offset)"])

@@ -14,8 +14,8 @@ extension DeliveryService {
             return completion(.failed(error))
         }
         let subscription = table.findOrMake(SubscriptionKey(group: request.group, topic: request.topic))
-        let bornMillis = request.bornMillis > 0 ? min(request.bornMillis, now) : now
-        let deadlineMillis = bornMillis + min(max(0, request.pollMillis), configuration.pollMillisMax)
+        let deadlineMillis = deadlineMillis(
+            bornMillis: request.bornMillis, pollMillis: request.pollMillis, nowMillis: now)
         var timer: (subscription: Subscription, millis: Int64)?
         let outcome = subscription.withState { state -> NotificationOutcome? in
             if hasWork(request, queueCount: topic.readQueueCount, &state, nowMillis: now) {

@@ -41,10 +41,8 @@ extension DeliveryService {
     private func check(
         _ request: PopRequest, nowMillis: Int64, _ completion: @escaping @Sendable (PopOutcome) -> Void
     ) throws(Refusal) -> PopWaiter {
-        let bornMillis = request.bornMillis > 0 ? request.bornMillis : nowMillis
-        let pollMillis = min(max(0, request.pollMillis), configuration.pollMillisMax)
-        // A client whose clock is ahead must not wait longer than it asked for.
-        let deadlineMillis = min(bornMillis, nowMillis) + pollMillis
+        let deadlineMillis = deadlineMillis(
+            bornMillis: request.bornMillis, pollMillis: request.pollMillis, nowMillis: nowMillis)
         guard nowMillis - deadlineMillis <= Self.latenessMillisMax else { throw .late }
         guard request.maxCount >= 1, request.maxCount <= configuration.popCountMax else {
             throw .refused(
@@ -52,29 +50,39 @@ extension DeliveryService {
                     code: .invalidParameter,
                     message: "maxMsgNums \(request.maxCount) is not between 1 and \(configuration.popCountMax)"))
         }
-        guard request.invisibleMillis >= 0, request.invisibleMillis <= Self.invisibleMillisMax else {
-            throw .refused(
-                ServiceError(
-                    code: .invalidParameter, message: "invisibleTime \(request.invisibleMillis) is out of range"))
-        }
         let (topic, group): (TopicConfig, SubscriptionGroupConfig)
         let filter: MessageFilter
         do {
+            try Self.checkInvisible(request.invisibleMillis)
             (topic, group) = try checkReadable(topic: request.topic, group: request.group, queueID: request.queueID)
             filter = try dependencies.filters.filter(type: request.expressionType, expression: request.expression)
         } catch {
             throw .refused(error)
         }
         return PopWaiter(
-            request: request, filter: filter, maxAttempts: max(0, min(group.retryMaxTimes, Int32.max - 1)) + 1,
+            request: request, filter: filter, maxAttempts: group.attemptCountMax,
             queueCount: topic.readQueueCount, isByPriority: topic.messageType == .priority,
             deadlineMillis: deadlineMillis, completion: completion)
     }
 
     /// A request that arrives this much after its time is over is not worth a look.
-    private static var latenessMillisMax: Int64 { 500 }
+    static var latenessMillisMax: Int64 { 500 }
     /// Longest invisible time, 30 days: far over any client's limit, and no sum of times overflows.
-    static var invisibleMillisMax: Int64 { 30 * 24 * 3_600_000 }
+    private static var invisibleMillisMax: Int64 { 30 * 24 * 3_600_000 }
+
+    /// Until when a request waits that its client sent at `bornMillis`, 0 for unknown.
+    func deadlineMillis(bornMillis: Int64, pollMillis: Int64, nowMillis: Int64) -> Int64 {
+        // A client whose clock is ahead must not wait longer than it asked for.
+        let bornMillis = bornMillis > 0 ? min(bornMillis, nowMillis) : nowMillis
+        return bornMillis + min(max(0, pollMillis), configuration.pollMillisMax)
+    }
+
+    /// Refuses an invisible time that no request may name.
+    static func checkInvisible(_ invisibleMillis: Int64) throws(ServiceError) {
+        guard invisibleMillis >= 0, invisibleMillis <= invisibleMillisMax else {
+            throw ServiceError(code: .invalidParameter, message: "invisibleTime \(invisibleMillis) is out of range")
+        }
+    }
 
     /// The topic and group of a pop or notification, when they may be read.
     func checkReadable(
@@ -106,6 +114,38 @@ extension DeliveryService {
                 code: .noPermission, message: "the consumer group[\(groupName)] is forbidden for topic[\(name)]")
         }
         return (topic, group)
+    }
+
+    /// Makes the ledger of a queue when there is none, and brings it in line with what the queue holds; returns that.
+    func prepare(
+        _ state: inout SubscriptionState, _ key: SubscriptionKey, queueID: Int32, start: PopRequest.StartPosition
+    ) -> (min: Int64, max: Int64) {
+        let bounds = dependencies.store.bounds(topic: key.topic, queueID: queueID)
+        let index = Int(queueID)
+        if state.queues[index] == nil {
+            let offset = startOffset(key, queueID, start, bounds)
+            state.queues[index] = QueueState(
+                ledger: AckLedger(startOffset: offset, limits: configuration.ledger), startOffset: bounds.max,
+                startMillis: startMillis.load(ordering: .relaxed))
+            state.record(.start(offset: offset), queueID: queueID)
+        }
+        if state.queues[index]?.ledger.reconcile(minOffset: bounds.min, maxOffset: bounds.max) == true {
+            state.record(.reconcile(minOffset: bounds.min, maxOffset: bounds.max), queueID: queueID)
+        }
+        return bounds
+    }
+
+    /// The committed offset, else by the rule for new groups: a queue that still has its first message is read whole.
+    private func startOffset(
+        _ key: SubscriptionKey, _ queueID: Int32, _ start: PopRequest.StartPosition, _ bounds: (min: Int64, max: Int64)
+    ) -> Int64 {
+        if let committed = offsets.offset(group: key.group, topic: key.topic, queueID: queueID) {
+            return Self.bounded(committed)
+        }
+        switch start {
+        case .earliest: return max(0, bounds.min)
+        case .latest: return bounds.min <= 0 ? 0 : max(bounds.max - 1, 0)
+        }
     }
 
     func emptyPop(_ request: PopRequest, _ nowMillis: Int64, restCount: Int64) -> EmptyPop {
@@ -203,4 +243,9 @@ extension DeliveryService {
 
     /// Wait before another look at messages that are due but could not be read.
     private static var retryMillis: Int64 { 1_000 }
+}
+
+extension SubscriptionGroupConfig {
+    /// Deliveries of a message at most, the first one included.
+    var attemptCountMax: Int32 { max(0, min(retryMaxTimes, Int32.max - 1)) + 1 }
 }

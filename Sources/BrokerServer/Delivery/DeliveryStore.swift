@@ -17,8 +17,8 @@ package protocol DeliveryStore: Sendable {
     /// Whether reading so many records from an offset on may have to wait for the disk.
     func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool
 
-    /// Brings records into memory, waiting for the disk; returns the offset behind the last of them.
-    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int64
+    /// Brings records into memory, waiting for the disk.
+    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int)
 
     /// Appends a message to queue 0 of its topic; the completion gets its offset in that queue, on any thread.
     func appendRecord(
@@ -30,7 +30,7 @@ extension DeliveryStore {
     package func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool { false }
 
     /// Stores in memory have nothing to bring in.
-    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int64 { from }
+    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) {}
 
     /// Reads records that pass `matching`, whatever else they hold.
     func readRecords(
@@ -40,6 +40,21 @@ extension DeliveryStore {
         readRecords(
             topic: topic, queueID: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer,
             matching: matching, accepting: nil)
+    }
+
+    /// Reads one record to the end of the buffer; nil, with the buffer as before, when it cannot be read.
+    func readRecord(
+        topic: String, queueID: Int32, offset: Int64, maxBytes: Int, into buffer: inout ByteBuffer
+    ) -> RecordBatch.Record? {
+        let start = buffer.writerIndex
+        let read = readRecords(
+            topic: topic, queueID: queueID, from: offset, maxCount: 1, maxBytes: maxBytes, into: &buffer, matching: nil)
+        // The store steps over what it cannot read, to the next message.
+        guard let record = read.records.first, record.queueOffset == offset else {
+            buffer.moveWriterIndex(to: start)
+            return nil
+        }
+        return record
     }
 }
 

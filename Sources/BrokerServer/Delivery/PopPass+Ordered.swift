@@ -64,11 +64,9 @@ extension PopPass {
     private func beginOrdered(_ state: inout SubscriptionState, _ queueID: Int32) {
         state.queues[Int(queueID)]?.ledger.beginOrdered { offset in
             var buffer = ByteBuffer()
-            let read = service.dependencies.store.readRecords(
-                topic: key.topic, queueID: queueID, from: offset, maxCount: 1, maxBytes: 1, into: &buffer, matching: nil
-            )
-            guard let record = read.records.first, record.queueOffset == offset else { return nil }
-            return Self.orderKey(buffer, record.range)
+            let record = service.dependencies.store.readRecord(
+                topic: key.topic, queueID: queueID, offset: offset, maxBytes: 1, into: &buffer)
+            return record.flatMap { Self.orderKey(buffer, $0.range) }
         }
     }
 

@@ -103,31 +103,8 @@ struct PopPass {
     }
 
     /// Makes the ledger of a queue when there is none, and brings it in line with what the queue holds.
-    mutating func prepare(_ state: inout SubscriptionState, _ queueID: Int32) -> (min: Int64, max: Int64) {
-        let bounds = service.dependencies.store.bounds(topic: key.topic, queueID: queueID)
-        let index = Int(queueID)
-        if state.queues[index] == nil {
-            let start = startOffset(queueID, bounds)
-            state.queues[index] = QueueState(
-                ledger: AckLedger(startOffset: start, limits: service.configuration.ledger), startOffset: bounds.max,
-                startMillis: service.startMillis.load(ordering: .relaxed))
-            state.record(.start(offset: start), queueID: queueID)
-        }
-        if state.queues[index]?.ledger.reconcile(minOffset: bounds.min, maxOffset: bounds.max) == true {
-            state.record(.reconcile(minOffset: bounds.min, maxOffset: bounds.max), queueID: queueID)
-        }
-        return bounds
-    }
-
-    /// The committed offset, else by the rule for new groups: a queue that still has its first message is read whole.
-    private func startOffset(_ queueID: Int32, _ bounds: (min: Int64, max: Int64)) -> Int64 {
-        if let committed = service.offsets.offset(group: key.group, topic: key.topic, queueID: queueID) {
-            return DeliveryService.bounded(committed)
-        }
-        switch waiter.request.start {
-        case .earliest: return max(0, bounds.min)
-        case .latest: return bounds.min <= 0 ? 0 : max(bounds.max - 1, 0)
-        }
+    func prepare(_ state: inout SubscriptionState, _ queueID: Int32) -> (min: Int64, max: Int64) {
+        service.prepare(&state, key, queueID: queueID, start: waiter.request.start)
     }
 
     // MARK: Messages handed out before
@@ -210,18 +187,13 @@ struct PopPass {
     }
 
     /// Wait before another try to read a message.
-    private static let unreadableMillis: Int64 = 1_000
+    static let unreadableMillis: Int64 = 1_000
 
     private mutating func read(_ redelivery: Redelivery, _ queueID: Int32) -> Reading {
         let start = body.writerIndex
-        let read = service.dependencies.store.readRecords(
-            topic: key.topic, queueID: queueID, from: redelivery.offset, maxCount: 1, maxBytes: max(1, bytesLeft),
-            into: &body, matching: nil, accepting: nil)
-        // The store steps over what it cannot read, to the next message.
-        guard let record = read.records.first, record.queueOffset == redelivery.offset else {
-            body.moveWriterIndex(to: start)
-            return .unreadable
-        }
+        let record = service.dependencies.store.readRecord(
+            topic: key.topic, queueID: queueID, offset: redelivery.offset, maxBytes: max(1, bytesLeft), into: &body)
+        guard let record else { return .unreadable }
         let filter = waiter.filter
         let isWanted =
             filter.mayMatch(tagsCode: record.tagsCode)
@@ -242,11 +214,7 @@ struct PopPass {
     }
 
     mutating func append(_ record: RecordBatch.Record, _ queueID: Int32, attempt: Int32) {
-        let start = record.range.lowerBound - body.readerIndex
-        messages.append(
-            PoppedMessage(
-                queueID: queueID, queueOffset: record.queueOffset, logOffset: record.logOffset,
-                range: start..<start + record.range.count, attempt: attempt))
+        messages.append(PoppedMessage(record, queueID: queueID, attempt: attempt, in: body))
     }
 
     // MARK: New messages

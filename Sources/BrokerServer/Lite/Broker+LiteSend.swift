@@ -11,7 +11,8 @@ extension Broker {
             throw ServiceError(
                 code: .messageIllegal, message: "batches cannot be sent to the LITE topic \(request.topic)")
         }
-        guard let lite = try liteTopic(request) else {
+        let found = SendProperties(of: request.properties)
+        guard let lite = try liteTopic(request, found) else {
             throw ServiceError(
                 code: .messageIllegal,
                 message: "the topic \(request.topic) is of the type LITE: a message must name its lite topic (property "
@@ -23,19 +24,16 @@ extension Broker {
                 message: "the broker has \(self.lite.limits.topicsMax) lite topics, no more may come into being "
                     + "(maxLmqConsumeQueueNum)")
         }
-        try store(request, lite: lite, completion)
+        try store(request, found: found, lite: lite, completion)
     }
 
-    private func liteTopic(_ request: SendRequest) throws(ServiceError) -> LiteTopicName? {
-        guard let properties = request.properties else { return nil }
-        let (found, name) = properties.withUnsafeReadableBytes { bytes in
-            let found = SendProperties(scanning: bytes)
-            return (
-                found,
-                found.liteTopic.map { String(decoding: UnsafeRawBufferPointer(rebasing: bytes[$0]), as: UTF8.self) }
-            )
+    private func liteTopic(
+        _ request: SendRequest, _ found: SendProperties
+    ) throws(ServiceError) -> LiteTopicName? {
+        guard let properties = request.properties, let range = found.liteTopic else { return nil }
+        let name = properties.withUnsafeReadableBytes { bytes in
+            String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
         }
-        guard let name else { return nil }
         guard !found.isDelayed, !found.isTransactional else {
             throw ServiceError(
                 code: .messageIllegal, message: "a message of a lite topic cannot be delayed or transactional")

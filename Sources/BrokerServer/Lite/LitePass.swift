@@ -22,8 +22,6 @@ struct LitePass {
     let nowMillis: Int64
     private(set) var body = ByteBuffer()
     private(set) var messages: [PoppedMessage] = []
-    /// Wait before another try to read a message.
-    private static let unreadableMillis: Int64 = 1_000
 
     init(_ request: LitePopRequest, delivery: DeliveryService, maxAttempts: Int32, nowMillis: Int64) {
         self.request = request
@@ -86,7 +84,7 @@ struct LitePass {
             delivery.redelivered.append(redelivery)
         }
         if delivery.redelivered.count < redeliveries.count {
-            if delivery.redelivered.isEmpty { return .unreadable(retryMillis: nowMillis + Self.unreadableMillis) }
+            if delivery.redelivered.isEmpty { return .unreadable(retryMillis: nowMillis + PopPass.unreadableMillis) }
         } else if newMax > 0, from < bounds.max, !isFull {
             takeNew(queue, from: from, max: min(newMax, remaining), into: &delivery, &state)
         }
@@ -106,7 +104,7 @@ struct LitePass {
         guard read.nextOffset > from else { return }
         for record in read.records {
             change.new.append(.init(offset: record.queueOffset, orderKey: 0, isDeferred: false))
-            append(record, attempt: 1)
+            messages.append(PoppedMessage(record, queueID: 0, attempt: 1, in: body))
         }
         change.next = read.nextOffset
         state.queues[0]?.ledger.deliverLite(
@@ -116,44 +114,20 @@ struct LitePass {
 
     /// Makes the ledger when there is none, and brings it in line with what the queue holds.
     private func prepare(_ queue: String, _ state: inout SubscriptionState) -> (min: Int64, max: Int64) {
-        let bounds = delivery.dependencies.store.bounds(topic: queue, queueID: 0)
         state.grow(to: 0)
-        if state.queues[0] == nil {
-            let committed = delivery.offsets.offset(group: request.group, topic: queue, queueID: 0)
-            // A group that is new to a lite topic reads all of it, unless its beginning is gone already.
-            let start = committed.map(DeliveryService.bounded) ?? (bounds.min <= 0 ? 0 : max(bounds.max - 1, 0))
-            state.queues[0] = QueueState(
-                ledger: AckLedger(startOffset: start, limits: delivery.configuration.ledger), startOffset: bounds.max,
-                startMillis: delivery.startMillis.load(ordering: .relaxed))
-            state.record(.start(offset: start), queueID: 0)
-        }
-        if state.queues[0]?.ledger.reconcile(minOffset: bounds.min, maxOffset: bounds.max) == true {
-            state.record(.reconcile(minOffset: bounds.min, maxOffset: bounds.max), queueID: 0)
-        }
-        return bounds
+        // A group that is new to a lite topic reads all of it, unless its beginning is gone already.
+        return delivery.prepare(
+            &state, SubscriptionKey(group: request.group, topic: queue), queueID: 0, start: .latest)
     }
 
     private mutating func read(_ redelivery: Redelivery, _ queue: String) -> Bool {
-        let start = body.writerIndex
-        let read = delivery.dependencies.store.readRecords(
-            topic: queue, queueID: 0, from: redelivery.offset, maxCount: 1, maxBytes: max(1, bytesLeft), into: &body,
-            matching: nil)
-        guard let record = read.records.first, record.queueOffset == redelivery.offset else {
-            body.moveWriterIndex(to: start)
-            return false
-        }
+        let record = delivery.dependencies.store.readRecord(
+            topic: queue, queueID: 0, offset: redelivery.offset, maxBytes: max(1, bytesLeft), into: &body)
+        guard let record else { return false }
         if redelivery.attempt > 1 {
             StoredRecordFields.addReconsumeTimes(redelivery.attempt - 1, to: &body, record: record.range)
         }
-        append(record, attempt: redelivery.attempt)
+        messages.append(PoppedMessage(record, queueID: 0, attempt: redelivery.attempt, in: body))
         return true
-    }
-
-    private mutating func append(_ record: RecordBatch.Record, attempt: Int32) {
-        let start = record.range.lowerBound - body.readerIndex
-        messages.append(
-            PoppedMessage(
-                queueID: 0, queueOffset: record.queueOffset, logOffset: record.logOffset,
-                range: start..<start + record.range.count, attempt: attempt))
     }
 }

@@ -29,8 +29,11 @@ extension LiteService {
 
     /// Counts of the whole broker; `groups` are all groups.
     package func brokerInfo(groups: [SubscriptionGroupConfig]) -> JSONValue {
-        let (parents, count, subscriptions, blocked) = state.withLockedValue { state in
-            (state.index.parents, state.index.count, state.subscriptions.count, state.blocked.count)
+        let (parents, count, blocked, subscriptions, clients) = state.withLockedValue { state in
+            (
+                state.index.parents, state.index.count, state.blocked.count, state.subscriptions.count,
+                state.subscriptions.clientCount
+            )
         }
         var topicMeta: [String: Int64] = [:]
         for parent in parents.keys { topicMeta[parent] = dependencies.topic(parent)?.liteExpirationMinutes ?? -1 }
@@ -45,7 +48,7 @@ extension LiteService {
             "currentLmqNum": .integer(Int64(count)), "liteSubscriptionCount": .integer(Int64(subscriptions)),
             "orderInfoCount": .integer(Int64(blocked)), "cqTableSize": .integer(Int64(count)),
             "offsetTableSize": .integer(Int64(delivery.offsets.all.count)),
-            "eventMapSize": .integer(Int64(state.withLockedValue { $0.subscriptions.clientCount })),
+            "eventMapSize": .integer(Int64(clients)),
             "topicMeta": .object(JSONObject(sorted: topicMeta) { .integer($0) }),
             "groupMeta": .object(JSONObject(sorted: groupMeta) { .array($0.sorted().map { .string($0) }) }),
         ]

@@ -6,24 +6,21 @@ extension LiteService {
     /// Hands out messages of the client's lite topics, now or when some arrive; the completion runs exactly once.
     package func pop(_ request: LitePopRequest, completion: @escaping @Sendable (PopOutcome) -> Void) {
         let now = nowMillis
-        let bornMillis = request.bornMillis > 0 ? min(request.bornMillis, now) : now
-        let deadlineMillis = bornMillis + min(max(0, request.pollMillis), delivery.configuration.pollMillisMax)
-        guard now - deadlineMillis <= Self.latenessMillisMax else {
+        let deadlineMillis = delivery.deadlineMillis(
+            bornMillis: request.bornMillis, pollMillis: request.pollMillis, nowMillis: now)
+        guard now - deadlineMillis <= DeliveryService.latenessMillisMax else {
             return completion(.timedOut(empty(request, now)))
         }
         do throws(ServiceError) {
             let group = try check(request)
             attempt(
                 Waiter(
-                    request: request, maxAttempts: max(0, min(group.retryMaxTimes, Int32.max - 1)) + 1,
-                    deadlineMillis: deadlineMillis, completion: completion))
+                    request: request, maxAttempts: group.attemptCountMax, deadlineMillis: deadlineMillis,
+                    completion: completion))
         } catch {
             completion(.failed(error))
         }
     }
-
-    /// A request that arrives this much after its time is over is not worth a look.
-    private static var latenessMillisMax: Int64 { 500 }
 
     /// The checks of Apache's PopLiteMessageProcessor, in its order.
     private func check(_ request: LitePopRequest) throws(ServiceError) -> SubscriptionGroupConfig {
@@ -35,10 +32,7 @@ extension LiteService {
                 code: .invalidParameter,
                 message: "maxMsgNum \(request.maxCount) is not between 1 and \(delivery.configuration.popCountMax)")
         }
-        guard request.invisibleMillis >= 0, request.invisibleMillis <= DeliveryService.invisibleMillisMax else {
-            throw ServiceError(
-                code: .invalidParameter, message: "invisibleTime \(request.invisibleMillis) is out of range")
-        }
+        try DeliveryService.checkInvisible(request.invisibleMillis)
         guard let topic = dependencies.topic(request.topic) else {
             throw ServiceError(code: .topicNotExist, message: "topic[\(request.topic)] not exist, apply first please!")
         }

@@ -37,9 +37,7 @@ extension LiteService {
             return try delivery.changeInvisible(
                 request, handleReviveQueueID: ReceiptHandle.orderedReviveQueueId, invisibleMillis: invisibleMillis)
         }
-        guard invisibleMillis >= 0, invisibleMillis <= DeliveryService.invisibleMillisMax else {
-            throw ServiceError(code: .invalidParameter, message: "invisibleTime \(invisibleMillis) is out of range")
-        }
+        try DeliveryService.checkInvisible(invisibleMillis)
         let visibleAtMillis = nowMillis + invisibleMillis
         let subscription = delivery.table.find(SubscriptionKey(group: request.group, topic: request.topic))
         var mustList = false

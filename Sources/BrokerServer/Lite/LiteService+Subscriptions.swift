@@ -171,16 +171,15 @@ extension LiteService {
     // MARK: Positions
 
     private func apply(_ start: LiteStart, to queue: String, of group: String) {
-        let bounds = delivery.dependencies.store.bounds(topic: queue, queueID: 0)
-        let committed = delivery.offsets.offset(group: group, topic: queue, queueID: 0)
         switch start {
         // Apache's broker ignores times too.
         case .last, .timestamp: break
         case .earliest: reset(queue, of: group, to: 0)
-        case .latest: reset(queue, of: group, to: bounds.max)
+        case .latest:
+            reset(queue, of: group, to: delivery.dependencies.store.bounds(topic: queue, queueID: 0).max)
         case .offset(let offset): reset(queue, of: group, to: offset)
         case .back(let count):
-            guard let committed else { return }
+            guard let committed = delivery.offsets.offset(group: group, topic: queue, queueID: 0) else { return }
             reset(queue, of: group, to: max(0, committed - max(0, count)))
         }
     }

@@ -171,12 +171,14 @@ package final class LiteService: Sendable {
     package func arrived(_ messages: [DispatchedMessage]) -> [DispatchedMessage] {
         guard messages.contains(where: Self.isOfLightQueue) else { return messages }
         var queues: [(name: String, parent: String)] = []
-        for message in messages where Self.isOfLightQueue(message) {
-            guard let name = LiteTopicName(queueName: message.topic) else { continue }
-            state.withLockedValue {
-                $0.index.note(queue: message.topic, parent: name.parent, storeMillis: message.storeTimestampMillis)
+        state.withLockedValue { state in
+            for message in messages where Self.isOfLightQueue(message) {
+                guard let name = LiteTopicName(queueName: message.topic) else { continue }
+                state.index.note(
+                    queue: message.topic, parent: name.parent, storeMillis: message.storeTimestampMillis)
+                // Messages in a row are one reason to look.
+                if queues.last?.name != message.topic { queues.append((message.topic, name.parent)) }
             }
-            queues.append((message.topic, name.parent))
         }
         for queue in queues { offer(queue.name, parent: queue.parent) }
         return messages.filter { !Self.isOfLightQueue($0) }

@@ -54,8 +54,10 @@ extension Broker {
             lag.waiting += waiting + Int64(progress?.deferred ?? 0)
             lag.unconsumed += waiting + Int64(progress.map { $0.inFlight + $0.deferred } ?? 0)
             if let progress { lag.inFlight = (lag.inFlight ?? 0) + Int64(progress.inFlight) }
-            if first < end { lag.oldestUnconsumedMillis = older(lag.oldestUnconsumedMillis, stored(queueID, first)) }
-            if next < end { lag.oldestWaitingMillis = older(lag.oldestWaitingMillis, stored(queueID, next)) }
+            let firstMillis = first < end ? stored(queueID, first) : nil
+            let nextMillis = next == first ? firstMillis : next < end ? stored(queueID, next) : nil
+            lag.oldestUnconsumedMillis = older(lag.oldestUnconsumedMillis, firstMillis)
+            lag.oldestWaitingMillis = older(lag.oldestWaitingMillis, nextMillis)
         }
         return lag
     }

@@ -24,21 +24,22 @@ enum GroupAttributes {
 
     /// The attributes after a request: `+name` sets, `-name` removes; names without a sign are set too. Names that this
     /// version does not know are kept, as Apache's newer tools may send them.
-    static func applied(
-        _ changes: [String: String], to current: [String: String]
-    ) throws(ServiceError) -> [String: String] {
+    static func applied(_ changes: [String: String], to current: [String: String]) -> [String: String] {
         var result = current
-        for (key, value) in changes {
-            switch key.first {
-            case "-": result[String(key.dropFirst())] = nil
-            case "+": result[String(key.dropFirst())] = try checked(String(key.dropFirst()), value)
-            default: result[key] = try checked(key, value)
-            }
-        }
+        for (key, value) in changes { result[name(key)] = key.first == "-" ? nil : value }
         return result
     }
 
-    private static func checked(_ name: String, _ value: String) throws(ServiceError) -> String {
+    /// Refuses a request that sets an attribute to what it cannot be.
+    static func check(_ changes: [String: String]) throws(ServiceError) {
+        for (key, value) in changes where key.first != "-" { try check(name(key), value) }
+    }
+
+    private static func name(_ key: String) -> String {
+        key.first == "+" || key.first == "-" ? String(key.dropFirst()) : key
+    }
+
+    private static func check(_ name: String, _ value: String) throws(ServiceError) {
         let isGood: Bool =
             switch known[name] {
             case .number(let range): Int64(value).map(range.contains) ?? false
@@ -50,6 +51,5 @@ enum GroupAttributes {
         guard isGood else {
             throw ServiceError(code: .invalidParameter, message: "the attribute \(name) cannot be \(value)")
         }
-        return value
     }
 }

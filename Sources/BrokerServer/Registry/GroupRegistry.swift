@@ -138,7 +138,7 @@ package final class GroupRegistry: Sendable {
                             + "\(Self.retryQueueCountMax)")))
         }
         do throws(ServiceError) {
-            _ = try GroupAttributes.applied(group.attributes, to: [:])
+            try GroupAttributes.check(group.attributes)
         } catch {
             return completion(.failure(error))
         }
@@ -147,8 +147,7 @@ package final class GroupRegistry: Sendable {
             var group = group
             let existing = snapshot.groups[group.name]
             if let existing { group.unknownMembers = existing.unknownMembers }
-            group.attributes =
-                (try? GroupAttributes.applied(group.attributes, to: existing?.attributes ?? [:])) ?? [:]
+            group.attributes = GroupAttributes.applied(group.attributes, to: existing?.attributes ?? [:])
             let isChanged = snapshot.groups[group.name] != group
             snapshot.groups[group.name] = group
             return isChanged

@@ -98,11 +98,13 @@ extension Broker {
 
     // MARK: Single messages
 
+    /// `found` is what the request's properties hold, from whoever has looked at them already.
     func store(
-        _ request: SendRequest, dropsDelay: Bool = false, lite: LiteTopicName? = nil,
+        _ request: SendRequest, dropsDelay: Bool = false, found: SendProperties? = nil, lite: LiteTopicName? = nil,
         _ completion: @escaping @Sendable (SendOutcome) -> Void
     ) throws(ServiceError) {
-        var properties = try finish(request, dropsDelay: dropsDelay)
+        var properties = try finish(
+            request, found ?? SendProperties(of: request.properties), dropsDelay: dropsDelay)
         if let lite { try addDispatch(lite, to: &properties.text) }
         if properties.isHalf { return try storeHalf(request, properties.text, properties.uniqueKey, completion) }
         let queueID = request.queueID
@@ -142,10 +144,9 @@ extension Broker {
 
     /// Checks property text and turns it into the stored form.
     private func finish(
-        _ request: SendRequest, dropsDelay: Bool
+        _ request: SendRequest, _ found: SendProperties, dropsDelay: Bool
     ) throws(ServiceError) -> (text: ByteBuffer, uniqueKey: ByteBuffer?, isHalf: Bool, isDelayed: Bool) {
         let source = request.properties
-        let found = source.map { $0.withUnsafeReadableBytes { SendProperties(scanning: $0) } } ?? SendProperties()
         let isHalf = try isHalf(request, found, isDeadLetter: dropsDelay)
         let isDelayed = found.isDelayed && !dropsDelay
         let newKey = found.uniqueKey == nil ? uniqueKeys.make(nowMillis: nowMillis()) : nil
@@ -180,8 +181,7 @@ extension Broker {
             throw ServiceError(
                 code: .messageIllegal, message: "batch messages cannot be sent to the topic \(request.topic)")
         }
-        let outer =
-            request.properties.map { $0.withUnsafeReadableBytes { SendProperties(scanning: $0) } } ?? SendProperties()
+        let outer = SendProperties(of: request.properties)
         try refuseUnsupported(outer)
         let parts: [BatchMessage]
         do throws(RemotingCodecError) {

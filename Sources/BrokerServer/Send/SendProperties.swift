@@ -25,6 +25,11 @@ struct SendProperties {
     /// Properties of a message that has none.
     init() {}
 
+    /// Looks at the property text of a request, if it has one.
+    init(of text: ByteBuffer?) {
+        self = text.map { $0.withUnsafeReadableBytes { SendProperties(scanning: $0) } } ?? SendProperties()
+    }
+
     /// Looks at all entries of a property text.
     init(scanning bytes: UnsafeRawBufferPointer) {
         count = bytes.count

@@ -210,9 +210,8 @@ package final class BrokerStatistics: Sendable {
 
     /// Messages per second of a counter over the last minute; 0 when nothing was counted.
     package func perSecond(_ subject: StatisticsTable.Subject, nowMillis: Int64) -> Double {
-        guard let history = state.withLockedValue({ $0.table.history(of: subject) }) else { return 0 }
-        let growth = history.growth(over: .minute, nowMillis: nowMillis)
-        return growth.millis > 0 ? Double(growth.counts.messages) * 1_000 / Double(growth.millis) : 0
+        let history = state.withLockedValue { $0.table.history(of: subject) }
+        return history?.messagesPerSecond(nowMillis: nowMillis) ?? 0
     }
 
     /// A counter by Apache's names; nil when nothing was counted under them.
@@ -223,7 +222,7 @@ package final class BrokerStatistics: Sendable {
             let growth = history.growth(over: span, nowMillis: nowMillis)
             let sum = kind.isBytes ? growth.counts.bytes : growth.counts.messages
             return BrokerStatsData.Span(
-                sum: sum, perSecond: growth.millis > 0 ? Double(sum) * 1_000 / Double(growth.millis) : 0,
+                sum: sum, perSecond: growth.perSecond(sum),
                 perEvent: growth.counts.calls > 0 ? Double(sum) / Double(growth.counts.calls) : 0)
         }
         return BrokerStatsData(minute: span(.minute), hour: span(.hour), day: span(.day))

@@ -63,6 +63,9 @@ package struct CounterHistory: Sendable {
         package var counts: Counts
         /// Over how many milliseconds: less than the span while the counter is young.
         package var millis: Int64
+
+        /// How fast one of the counts grew.
+        func perSecond(_ count: Int64) -> Double { millis > 0 ? Double(count) * 1_000 / Double(millis) : 0 }
     }
 
     private struct Sample: Sendable {
@@ -109,5 +112,11 @@ package struct CounterHistory: Sendable {
         let first = list.first { nowMillis - $0.atMillis <= span.millis } ?? list.last
         guard let first else { return Growth(counts: Counts(), millis: 0) }
         return Growth(counts: current - first.counts, millis: max(0, nowMillis - first.atMillis))
+    }
+
+    /// Messages per second over the last minute.
+    func messagesPerSecond(nowMillis: Int64) -> Double {
+        let growth = growth(over: .minute, nowMillis: nowMillis)
+        return growth.perSecond(growth.counts.messages)
     }
 }

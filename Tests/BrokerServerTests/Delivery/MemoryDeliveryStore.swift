@@ -164,13 +164,12 @@ final class MemoryDeliveryStore: DeliveryStore {
         }
     }
 
-    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int64 {
+    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) {
         let end = from + Int64(maxCount)
         state.withLockedValue { state in
             let key = Key(topic: topic, queueID: queueID)
             state.cold[key] = state.cold[key]?.filter { $0 < from || $0 >= end }
         }
-        return end
     }
 
     func appendRecord(
