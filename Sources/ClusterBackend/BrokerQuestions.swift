@@ -43,10 +43,7 @@ package final class BrokerQuestions: Sendable {
             case .checkTransactionState: try producers.check(request, from: peer)
             case .getConsumerRunningInfo: try consumers.runningInfo(request, from: peer)
             case .consumeMessageDirectly: try consumers.consumeDirectly(request, from: peer)
-            default:
-                peer.respond(
-                    to: request.ticket, code: .requestCodeNotSupported, remark: "the proxy does not serve this",
-                    header: EmptyHeader())
+            default: peer.refuse(request)
             }
         } catch {
             logger.warning(
@@ -55,5 +52,14 @@ package final class BrokerQuestions: Sendable {
             peer.respond(
                 to: request.ticket, code: .systemError, remark: error.message, header: EmptyHeader())
         }
+    }
+}
+
+extension RemotingPeer {
+    /// Answers a request that the proxy does not know.
+    func refuse(_ request: RemotingCommand) {
+        respond(
+            to: request.ticket, code: .requestCodeNotSupported, remark: "the proxy does not serve this",
+            header: EmptyHeader())
     }
 }

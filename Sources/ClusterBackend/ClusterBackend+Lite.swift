@@ -7,9 +7,6 @@ import RemotingTransport
 
 /// Lite topics at brokers in other processes.
 extension ClusterBackend {
-    /// How much longer than its poll a pop may take.
-    private static var liteGraceMillis: Int64 { 3_000 }
-
     /// POP_LITE_MESSAGE.
     package func popLite(_ request: LitePopRequest, completion: @escaping (Result<PopAnswer, ProxyError>) -> Void) {
         guard let address = request.broker.masterAddress ?? request.broker.readAddress else {
@@ -22,7 +19,7 @@ extension ClusterBackend {
             pollMillis: request.pollMillis, bornMillis: ProxyClock.system.wallMillis(),
             attemptId: request.attemptID ?? "")
         client.call(
-            address, code: .popLiteMessage, header: header, timeoutMillis: request.pollMillis + Self.liteGraceMillis
+            address, code: .popLiteMessage, header: header, timeoutMillis: request.pollMillis + Self.popGraceMillis
         ) { result in
             completion(LitePopAnswer.read(result, brokerName: request.broker.name))
         }
@@ -56,9 +53,7 @@ extension ClusterBackend {
             guard request.requestCode == .notifyUnsubscribeLite,
                 let header = try? NotifyUnsubscribeLiteRequestHeader(fields: request.fields)
             else {
-                return peer.respond(
-                    to: request.ticket, code: .requestCodeNotSupported, remark: "the proxy does not serve this",
-                    header: EmptyHeader())
+                return peer.refuse(request)
             }
             onLoss(LiteLoss(clientID: header.clientId, liteTopic: header.liteTopic))
             peer.respond(to: request.ticket, code: .success, remark: nil, header: EmptyHeader())
@@ -105,38 +100,27 @@ enum LitePopAnswer {
             let header = try PopLiteMessageResponseHeader(fields: answer.fields)
             let counts = (header.orderCountInfo ?? "").split(separator: ";").map { Int32($0) ?? 0 }
             let messages = answer.body.withUnsafeReadableBytes { bytes in records(bytes, header, counts) }
-            guard let messages else {
-                return .failure(ProxyError(.internalServerError, "the broker answered with malformed records"))
-            }
-            return .success(
-                PopAnswer(
-                    outcome: messages.isEmpty ? .empty : .found, bytes: answer.body, messages: messages,
-                    brokerName: brokerName, invisibleMillis: header.invisibleMillis))
+            return PopAnswerReader.found(
+                messages, answer.body, brokerName, invisibleMillis: header.invisibleMillis)
         } catch {
-            return .failure(ProxyError(.internalServerError, "the broker's answer cannot be read: \(error.message)"))
+            return .failure(PopAnswerReader.unreadable(error))
         }
     }
 
     private static func records(
         _ bytes: UnsafeRawBufferPointer, _ header: PopLiteMessageResponseHeader, _ counts: [Int32]
     ) -> [PoppedMessage]? {
-        var messages: [PoppedMessage] = []
-        var index = 0
-        while index < bytes.count {
-            guard let record = PoppedMessage.read(bytes, from: index) else { return nil }
-            index += record.byteCount
-            var message = record.message
-            if messages.count < counts.count { message.reconsumeTimes = counts[messages.count] }
-            let properties = UnsafeRawBufferPointer(rebasing: bytes[message.properties])
+        guard var messages = PoppedMessage.readAll(bytes) else { return nil }
+        for index in messages.indices {
+            if index < counts.count { messages[index].reconsumeTimes = counts[index] }
+            let properties = UnsafeRawBufferPointer(rebasing: bytes[messages[index].properties])
             // A message of several light queues does not tell in which of them it was found: it has no handle.
-            if case .value(let offset)? = PropertyText.integer(offsetName, in: properties) {
-                message.queueId = LiteTopicName.queueID
-                message.queueOffset = offset
-                message.checkpoint = PoppedMessage.Checkpoint(
-                    startOffset: 0, popMillis: header.popMillis, invisibleMillis: header.invisibleMillis,
-                    reviveQueueId: header.reviveQueueId, topicKind: .normal, queueOffset: offset)
-            }
-            messages.append(message)
+            guard case .value(let offset)? = PropertyText.integer(offsetName, in: properties) else { continue }
+            messages[index].queueId = LiteTopicName.queueID
+            messages[index].queueOffset = offset
+            messages[index].checkpoint = PoppedMessage.Checkpoint(
+                startOffset: 0, popMillis: header.popMillis, invisibleMillis: header.invisibleMillis,
+                reviveQueueId: header.reviveQueueId, topicKind: .normal, queueOffset: offset)
         }
         return messages
     }

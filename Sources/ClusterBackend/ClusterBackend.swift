@@ -10,7 +10,7 @@ package final class ClusterBackend: Backend {
     let client: RemotingClient
     let timeoutMillis: Int64
     /// How much longer than its poll a pop may take.
-    private static let popGraceMillis: Int64 = 3_000
+    static let popGraceMillis: Int64 = 3_000
 
     /// A backend over a client of the same loop.
     package init(client: RemotingClient, timeoutMillis: Int64) {

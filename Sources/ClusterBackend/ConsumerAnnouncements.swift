@@ -23,8 +23,7 @@ package final class ConsumerAnnouncements: @unchecked Sendable {
     private let client: RemotingClient
     private let context: ProxyContext
     private let logger: Logger
-    private var rounds: RepeatedTask?
-    private var isRoundPlanned = false
+    private let rounds: Rounds
     /// What each broker was told.
     private var announced: [HostPort: [StreamedConsumer.Key: StreamedConsumer]] = [:]
     private var unsupportedUntil: [HostPort: NIODeadline] = [:]
@@ -34,36 +33,18 @@ package final class ConsumerAnnouncements: @unchecked Sendable {
         self.client = client
         self.context = context
         self.logger = logger
+        rounds = Rounds(
+            eventLoop: client.eventLoop, periodSeconds: Self.periodSeconds, settleMillis: Self.settleMillis)
     }
 
     /// Begins; any thread.
     package func start() {
-        context.consumers.setOnChange { [weak self] in self?.planRound() }
-        client.eventLoop.execute { [self] in
-            rounds = client.eventLoop.scheduleRepeatedTask(
-                initialDelay: .seconds(Self.periodSeconds), delay: .seconds(Self.periodSeconds)
-            ) { [weak self] _ in self?.announce(isComplete: true) }
-        }
+        rounds.start { [weak self] isPeriodic in self?.announce(isComplete: isPeriodic) }
+        context.consumers.setOnChange { [weak self] in self?.rounds.plan() }
     }
 
     /// Ends; any thread.
-    package func stop() {
-        client.eventLoop.execute { [self] in
-            rounds?.cancel()
-            rounds = nil
-        }
-    }
-
-    private func planRound() {
-        client.eventLoop.execute { [self] in
-            guard !isRoundPlanned else { return }
-            isRoundPlanned = true
-            client.eventLoop.scheduleTask(in: .milliseconds(Self.settleMillis)) { [self] in
-                isRoundPlanned = false
-                announce(isComplete: false)
-            }
-        }
-    }
+    package func stop() { rounds.stop() }
 
     // MARK: Rounds
 
@@ -71,7 +52,7 @@ package final class ConsumerAnnouncements: @unchecked Sendable {
         var round: [HostPort: [StreamedConsumer.Key: StreamedConsumer]] = [:]
         for consumer in context.consumers.all {
             for topic in consumer.subscriptions.map(\.topic) {
-                let brokers = context.brokers(of: topic, on: client.eventLoop) { [weak self] in self?.planRound() }
+                let brokers = context.brokers(of: topic, on: client.eventLoop) { [weak self] in self?.rounds.plan() }
                 for address in brokers.compactMap(\.masterAddress) {
                     round[address, default: [:]][consumer.key] = consumer
                 }
@@ -94,16 +75,12 @@ package final class ConsumerAnnouncements: @unchecked Sendable {
         let present = consumers.values.filter { isComplete || before[$0.key] != $0 }.map(\.announcement)
         let left = before.keys.filter { consumers[$0] == nil }
             .map { ProxiedConsumersBody.Member(group: $0.group, clientID: $0.clientID) }
-        var pieces: [ProxiedConsumersBody] = []
-        for start in stride(from: 0, to: present.count, by: Self.consumersPerRequest) {
-            let end = min(start + Self.consumersPerRequest, present.count)
-            pieces.append(ProxiedConsumersBody(present: Array(present[start..<end])))
+        for piece in present.pieces(of: Self.consumersPerRequest) {
+            send(ProxiedConsumersBody(present: piece), to: address)
         }
-        for start in stride(from: 0, to: left.count, by: Self.consumersPerRequest) {
-            let end = min(start + Self.consumersPerRequest, left.count)
-            pieces.append(ProxiedConsumersBody(present: [], left: Array(left[start..<end])))
+        for piece in left.pieces(of: Self.consumersPerRequest) {
+            send(ProxiedConsumersBody(present: [], left: piece), to: address)
         }
-        for piece in pieces { send(piece, to: address) }
     }
 
     private func send(_ body: ProxiedConsumersBody, to address: HostPort) {
@@ -167,9 +144,7 @@ package final class ConsumerAnnouncements: @unchecked Sendable {
                 case .success(let answer):
                     if let body = body(answer) { return respond(request, peer, body) }
                     refuse(request, peer, .systemError, "the client answered something else")
-                case .failure(let error) where error.code == .proxyTimeout:
-                    refuse(request, peer, .consumeMsgTimeout, error.message)
-                case .failure(let error): refuse(request, peer, .systemError, error.message)
+                case .failure(let error): refuse(request, peer, error.questionCode, error.message)
                 }
             }
         }

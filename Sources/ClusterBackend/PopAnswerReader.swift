@@ -35,16 +35,28 @@ enum PopAnswerReader {
                 orderCountInfo: header.orderCountInfo)
             var context = Context(header: header, info: info, isOrdered: isOrdered)
             let messages = answer.body.withUnsafeReadableBytes { bytes in context.messages(bytes) }
-            guard let messages else {
-                return .failure(ProxyError(.internalServerError, "the broker answered with malformed records"))
-            }
-            return .success(
-                PopAnswer(
-                    outcome: messages.isEmpty ? .empty : .found, bytes: answer.body, messages: messages,
-                    brokerName: brokerName, invisibleMillis: header.invisibleMillis))
+            return found(messages, answer.body, brokerName, invisibleMillis: header.invisibleMillis)
         } catch {
-            return .failure(ProxyError(.internalServerError, "the broker's answer cannot be read: \(error.message)"))
+            return .failure(unreadable(error))
         }
+    }
+
+    /// The answer with the messages that `body` holds; `nil` is for records that are none.
+    static func found(
+        _ messages: [PoppedMessage]?, _ body: ByteBuffer, _ brokerName: String, invisibleMillis: Int64
+    ) -> Result<PopAnswer, ProxyError> {
+        guard let messages else {
+            return .failure(ProxyError(.internalServerError, "the broker answered with malformed records"))
+        }
+        return .success(
+            PopAnswer(
+                outcome: messages.isEmpty ? .empty : .found, bytes: body, messages: messages,
+                brokerName: brokerName, invisibleMillis: invisibleMillis))
+    }
+
+    /// Why an answer with a wrong header is none.
+    static func unreadable(_ error: RemotingCodecError) -> ProxyError {
+        ProxyError(.internalServerError, "the broker's answer cannot be read: \(error.message)")
     }
 
     /// Counts the messages of each queue while they are read: the n-th one has the n-th offset of the header's text.

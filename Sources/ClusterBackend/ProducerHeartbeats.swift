@@ -22,8 +22,7 @@ package final class ProducerHeartbeats: @unchecked Sendable {
     private let client: RemotingClient
     private let context: ProxyContext
     private let logger: Logger
-    private var rounds: RepeatedTask?
-    private var isRoundPlanned = false
+    private let rounds: Rounds
     /// Groups that each broker was told of, and the name of the broker.
     private var announced: [HostPort: (name: String, groups: Set<String>)] = [:]
 
@@ -32,36 +31,18 @@ package final class ProducerHeartbeats: @unchecked Sendable {
         self.client = client
         self.context = context
         self.logger = logger
+        rounds = Rounds(
+            eventLoop: client.eventLoop, periodSeconds: Self.periodSeconds, settleMillis: Self.settleMillis)
     }
 
     /// Begins; any thread.
     package func start() {
-        context.producers.setOnChange { [weak self] in self?.planRound() }
-        client.eventLoop.execute { [self] in
-            rounds = client.eventLoop.scheduleRepeatedTask(
-                initialDelay: .seconds(Self.periodSeconds), delay: .seconds(Self.periodSeconds)
-            ) { [weak self] _ in self?.beat() }
-        }
+        rounds.start { [weak self] _ in self?.beat() }
+        context.producers.setOnChange { [weak self] in self?.rounds.plan() }
     }
 
     /// Ends; any thread.
-    package func stop() {
-        client.eventLoop.execute { [self] in
-            rounds?.cancel()
-            rounds = nil
-        }
-    }
-
-    private func planRound() {
-        client.eventLoop.execute { [self] in
-            guard !isRoundPlanned else { return }
-            isRoundPlanned = true
-            client.eventLoop.scheduleTask(in: .milliseconds(Self.settleMillis)) { [self] in
-                isRoundPlanned = false
-                beat()
-            }
-        }
-    }
+    package func stop() { rounds.stop() }
 
     // MARK: Heartbeats
 
@@ -69,7 +50,7 @@ package final class ProducerHeartbeats: @unchecked Sendable {
         var round: [HostPort: (name: String, groups: Set<String>)] = [:]
         for topic in context.producers.topics {
             let brokers = context.transactionBrokers(of: topic, on: client.eventLoop) { [weak self] in
-                self?.planRound()
+                self?.rounds.plan()
             }
             for broker in brokers {
                 guard let address = broker.masterAddress else { continue }
@@ -86,9 +67,7 @@ package final class ProducerHeartbeats: @unchecked Sendable {
     }
 
     private func announce(_ groups: Set<String>, to address: HostPort) {
-        let list = groups.sorted()
-        for start in stride(from: 0, to: list.count, by: Self.groupsPerBeat) {
-            let part = Array(list[start..<min(start + Self.groupsPerBeat, list.count)])
+        for part in groups.sorted().pieces(of: Self.groupsPerBeat) {
             let body = HeartbeatData(clientId: Self.clientID, producerGroups: part, consumers: []).encode()
             if let failure = client.sendOneway(address, code: .heartBeat, header: EmptyHeader(), body: body) {
                 logger.debug(

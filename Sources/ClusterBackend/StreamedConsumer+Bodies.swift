@@ -34,6 +34,11 @@ extension StreamedConsumer {
     }
 }
 
+extension ProxyError {
+    /// The code for who asked something of a client that gave no answer.
+    package var questionCode: ResponseCode { code == .proxyTimeout ? .consumeMsgTimeout : .systemError }
+}
+
 extension ConsumeDirectlyResult {
     /// The result in the words of 4.x (`proxy-behaviour.md` 4.6).
     package init(_ status: ProtoStatus, spentMillis: Int64, isOrdered: Bool) {

@@ -13,6 +13,17 @@ package final class HTTP2Stream {
         let valueOwner: OpaquePointer
         let name: UnsafeRawBufferPointer
         let value: UnsafeRawBufferPointer
+
+        func isNamed(_ wanted: StaticString) -> Bool {
+            let count = wanted.utf8CodeUnitCount
+            guard name.count == count, let base = name.baseAddress else { return false }
+            return memcmp(base, wanted.utf8Start, count) == 0
+        }
+
+        func release() {
+            nghttp2_rcbuf_decref(nameOwner)
+            nghttp2_rcbuf_decref(valueOwner)
+        }
     }
 
     /// Above this much in one buffer the next message starts a new one, so that sent memory is freed early.
@@ -55,11 +66,7 @@ package final class HTTP2Stream {
 
     /// The bytes of the first field of this name, valid until the stream closes.
     package func field(_ name: StaticString) -> UnsafeRawBufferPointer? {
-        let count = name.utf8CodeUnitCount
-        for field in fields where field.name.count == count {
-            guard let base = field.name.baseAddress else { continue }
-            if memcmp(base, name.utf8Start, count) == 0 { return field.value }
-        }
+        for field in fields where field.isNamed(name) { return field.value }
         return nil
     }
 
@@ -101,26 +108,19 @@ package final class HTTP2Stream {
 
     /// Forgets every field but the first of this name, and their memory: for a request that waits long.
     package func forgetFields(but name: StaticString) {
-        let count = name.utf8CodeUnitCount
         var kept: Field?
         for field in fields {
-            if kept == nil, field.name.count == count, let base = field.name.baseAddress,
-                memcmp(base, name.utf8Start, count) == 0
-            {
+            if kept == nil, field.isNamed(name) {
                 kept = field
-                continue
+            } else {
+                field.release()
             }
-            nghttp2_rcbuf_decref(field.nameOwner)
-            nghttp2_rcbuf_decref(field.valueOwner)
         }
         fields = kept.map { [$0] } ?? []
     }
 
     private func releaseFields() {
-        for field in fields {
-            nghttp2_rcbuf_decref(field.nameOwner)
-            nghttp2_rcbuf_decref(field.valueOwner)
-        }
+        for field in fields { field.release() }
         fields.removeAll(keepingCapacity: fields.capacity <= HTTP2Stream.keptFieldsMax)
     }
 

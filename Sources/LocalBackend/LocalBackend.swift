@@ -98,7 +98,7 @@ package final class LocalBackend: Backend {
 
     // MARK: Receipts
 
-    func handle(_ request: ReceiptRequest) -> AckRequest {
+    private func handle(_ request: ReceiptRequest) -> AckRequest {
         AckRequest(
             group: request.group, topic: request.storedTopic, queueID: request.handle.queueId,
             offset: request.handle.queueOffset, popMillis: request.handle.popMillis,

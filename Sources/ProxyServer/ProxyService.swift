@@ -256,6 +256,21 @@ package final class ProxyService: GRPCService {
         }
     }
 
+    /// The same for a name that is not of the request's own text.
+    func topic(
+        named name: String, for message: UnsafeRawBufferPointer, _ call: GRPCCall
+    ) throws(ProxyError) -> LoopMetadata.Topic? {
+        var name = name
+        let result = name.withUTF8 { text -> Result<LoopMetadata.Topic?, ProxyError> in
+            do throws(ProxyError) {
+                return .success(try topic(ProtoText(UnsafeRawBufferPointer(text)), for: message, call))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
     /// The group's configuration, defaults when the brokers know no such group; `nil` as for `topic`.
     func group(
         _ name: ProtoText, for message: UnsafeRawBufferPointer, _ call: GRPCCall
@@ -296,15 +311,11 @@ package final class ProxyService: GRPCService {
     private func ownTopic(
         _ name: String, for message: UnsafeRawBufferPointer, _ call: GRPCCall
     ) throws(ProxyError) -> LoopMetadata.Topic? {
-        let bytes = Array(name.utf8)
-        let result = bytes.withUnsafeBytes { text -> Result<LoopMetadata.Topic?, ProxyError> in
-            do throws(ProxyError) {
-                return .success(try topic(ProtoText(text), for: message, call))
-            } catch {
-                return .failure(error.code == .topicNotFound ? Self.unknownBroker(name) : error)
-            }
+        do throws(ProxyError) {
+            return try topic(named: name, for: message, call)
+        } catch {
+            throw error.code == .topicNotFound ? Self.unknownBroker(name) : error
         }
-        return try result.get()
     }
 
     private static func unknownBroker(_ name: String) -> ProxyError {

@@ -34,9 +34,7 @@ extension ProxiedConsumers {
         case .success(.consumed(let status, let spentMillis)):
             .success(ConsumeDirectlyResult(status, spentMillis: spentMillis, isOrdered: consumer.isOrdered))
         case .failure(let error):
-            .failure(
-                ServiceError(
-                    code: error.code == .proxyTimeout ? .consumeMsgTimeout : .systemError, message: error.message))
+            .failure(ServiceError(code: error.questionCode, message: error.message))
         }
     }
 }

@@ -72,7 +72,8 @@ final class ProxyMonitor: Sendable {
 
     private var health: MonitorAnswer {
         let (broker, front) = parts.withLockedValue { ($0.broker, $0.front) }
-        if let health = broker?.health, !health.isWell {
+        let brokerHealth = broker?.health
+        if let health = brokerHealth, !health.isWell {
             return .health(isWell: false, json: health.json.serializedText)
         }
         guard let front else { return .health(isWell: false, json: #"{"status":"starting"}"#) }
@@ -81,6 +82,6 @@ final class ProxyMonitor: Sendable {
                 isWell: false,
                 json: #"{"status":"not-ready","reason":"no name server or no broker answers, or the proxy stops"}"#)
         }
-        return .health(isWell: true, json: broker?.health.json.serializedText ?? #"{"status":"ready"}"#)
+        return .health(isWell: true, json: brokerHealth?.json.serializedText ?? #"{"status":"ready"}"#)
     }
 }

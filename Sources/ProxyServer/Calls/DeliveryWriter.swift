@@ -72,12 +72,11 @@ struct DeliveryWriter {
         guard writeHandle(message, properties, into: &text) else { return nil }
         let fields = text.withUnsafeReadableBytes { HandleFields(ProtoText($0)) }
         guard let fields else { return nil }
-        var request = ReceiptRequest(
+        return ReceiptRequest(
             group: pending.group, topic: pending.topic.name, handle: fields, broker: pending.broker,
             handleText: String(buffer: text),
-            messageID: properties.messageID.map { String(decoding: properties.bytes($0), as: UTF8.self) } ?? "")
-        request.liteTopic = liteTopic(properties)
-        return request
+            messageID: properties.messageID.map { String(decoding: properties.bytes($0), as: UTF8.self) } ?? "",
+            liteTopic: liteTopic(properties))
     }
 
     private func liteTopic(_ properties: StoredProperties) -> String {

@@ -51,15 +51,13 @@ package struct EndTransactionRequest: Sendable {
 
     /// What a client is told when a broker refuses to end its transaction.
     package static func error(_ code: ResponseCode, _ remark: String?) -> ProxyError {
-        let words = remark ?? "the broker answered with code \(code.rawValue)"
+        let status = StatusMapping.status(for: code, remark: remark)
         return switch code {
         // Ended before in another way, or too late without being asked.
-        case .illegalOperation: ProxyError(.badRequest, words)
+        case .illegalOperation: ProxyError(.badRequest, status.message)
         // No such half message, or one of another group.
-        case .systemError: ProxyError(.invalidTransactionID, words)
-        case .requestCodeNotSupported:
-            ProxyError(.notImplemented, StatusMapping.status(for: code, remark: remark).message)
-        default: ProxyError(StatusMapping.code(for: code), words)
+        case .systemError: ProxyError(.invalidTransactionID, status.message)
+        default: ProxyError(status.code, status.message)
         }
     }
 }

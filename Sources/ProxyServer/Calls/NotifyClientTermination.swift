@@ -11,7 +11,7 @@ extension ProxyService {
         if let clientID = call.metadata("x-mq-client-id") {
             if let named = request.group, !named.name.isEmpty {
                 guard let group = try self.group(named.name, for: message, call) else { return }
-                guard try leavesLite(clientID, group, message, call) else { return }
+                guard leavesLite(clientID, group, message, call) else { return }
             }
             releaseDeliveries(of: clientID)
         }
@@ -21,20 +21,14 @@ extension ProxyService {
     /// Takes a client out of its lite group. False when the request runs again.
     private func leavesLite(
         _ clientID: String, _ group: SubscriptionGroupConfig, _ message: UnsafeRawBufferPointer, _ call: GRPCCall
-    ) throws -> Bool {
-        guard var bound = group.liteBindTopic else { return true }
-        let found = bound.withUTF8 { bytes -> Result<LoopMetadata.Topic?, ProxyError> in
-            do throws(ProxyError) {
-                return .success(try topic(ProtoText(UnsafeRawBufferPointer(bytes)), for: message, call))
-            } catch {
-                return .failure(error)
-            }
-        }
-        switch found {
-        case .success(nil): return false
-        case .success(let topic?): liteClientLeaves(clientID, group: group, topic: topic.snapshot)
-        // Without a route there is nobody to tell; brokers forget silent clients.
-        case .failure: break
+    ) -> Bool {
+        guard let bound = group.liteBindTopic else { return true }
+        do throws(ProxyError) {
+            guard let topic = try topic(named: bound, for: message, call) else { return false }
+            liteClientLeaves(clientID, group: group, topic: topic.snapshot)
+        } catch {
+            // Without a route there is nobody to tell; brokers forget silent clients.
+            return true
         }
         return true
     }

@@ -34,6 +34,7 @@ extension ProxyService {
                 if race.decides(result) { finish(pending, result) }
             }
         }
+        forgetMetadata(of: call)
     }
 }
 

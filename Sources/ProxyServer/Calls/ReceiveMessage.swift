@@ -62,7 +62,11 @@ extension ProxyService {
         } else {
             popAnywhere(pop, pending, loopTopic)
         }
-        // Who the client is, is all that the answer still needs; thousands may wait here.
+        forgetMetadata(of: call)
+    }
+
+    /// Who the client is, is all that the answer still needs; thousands may wait here.
+    func forgetMetadata(of call: GRPCCall) {
         if !call.isClosed { call.forgetMetadata(but: "x-mq-client-id") }
     }
 

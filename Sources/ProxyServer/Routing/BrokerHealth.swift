@@ -29,16 +29,7 @@ struct BrokerHealth {
     func broker(
         _ brokers: [BrokerTarget], start: Int, butNot failed: String? = nil, nowMillis: Int64
     ) -> BrokerTarget? {
-        guard !brokers.isEmpty else { return nil }
-        guard !downUntilMillis.isEmpty || failed != nil else { return brokers[start % brokers.count] }
-        var fallback: BrokerTarget?
-        for step in 0..<brokers.count {
-            let broker = brokers[(start + step) % brokers.count]
-            guard broker.name != failed else { continue }
-            if !isDown(broker.name, nowMillis: nowMillis) { return broker }
-            fallback = fallback ?? broker
-        }
-        return fallback
+        first(brokers, start: start, notOn: failed.map { [$0] } ?? [], nowMillis: nowMillis) { $0.name }
     }
 
     /// The first queue from `start` on whose broker is well and is not among `tried`; without such a one the first whose
@@ -46,14 +37,21 @@ struct BrokerHealth {
     func queue(
         _ queues: [SendQueue], start: Int, notOn tried: [String] = [], nowMillis: Int64
     ) -> SendQueue? {
-        guard !queues.isEmpty else { return nil }
-        guard !downUntilMillis.isEmpty || !tried.isEmpty else { return queues[start % queues.count] }
-        var fallback: SendQueue?
-        for step in 0..<queues.count {
-            let queue = queues[(start + step) % queues.count]
-            guard !tried.contains(queue.broker.name) else { continue }
-            if !isDown(queue.broker.name, nowMillis: nowMillis) { return queue }
-            fallback = fallback ?? queue
+        first(queues, start: start, notOn: tried, nowMillis: nowMillis) { $0.broker.name }
+    }
+
+    private func first<Place>(
+        _ places: [Place], start: Int, notOn tried: [String], nowMillis: Int64, brokerName: (Place) -> String
+    ) -> Place? {
+        guard !places.isEmpty else { return nil }
+        guard !downUntilMillis.isEmpty || !tried.isEmpty else { return places[start % places.count] }
+        var fallback: Place?
+        for step in 0..<places.count {
+            let place = places[(start + step) % places.count]
+            let name = brokerName(place)
+            guard !tried.contains(name) else { continue }
+            if !isDown(name, nowMillis: nowMillis) { return place }
+            fallback = fallback ?? place
         }
         return fallback
     }

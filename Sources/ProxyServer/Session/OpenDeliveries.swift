@@ -171,12 +171,12 @@ extension ProxyService {
     func giveBack(handleText: String, group: String, topic: String, broker: BrokerTarget, liteTopic: String = "") {
         var text = handleText
         guard let handle = text.withUTF8({ HandleFields(ProtoText(UnsafeRawBufferPointer($0))) }) else { return }
-        var request = ReceiptRequest(
-            group: group, topic: topic, handle: handle, broker: broker, handleText: handleText, messageID: "")
-        request.liteTopic = liteTopic
         // A lite topic is for the next client at once, and as if this one had not got it.
-        request.isSuspended = !liteTopic.isEmpty
-        backend.changeInvisible(request, invisibleMillis: liteTopic.isEmpty ? Self.releaseMillis : 0) {
+        let isLite = !liteTopic.isEmpty
+        let request = ReceiptRequest(
+            group: group, topic: topic, handle: handle, broker: broker, handleText: handleText, messageID: "",
+            liteTopic: liteTopic, isSuspended: isLite)
+        backend.changeInvisible(request, invisibleMillis: isLite ? 0 : Self.releaseMillis) {
             [context] result in
             guard case .failure(let error) = result else { return }
             context.logger.debug("an unfinished delivery was not given back", metadata: ["reason": "\(error.message)"])

@@ -36,7 +36,7 @@ package struct LiteInfoRequestHeader: RemotingHeader, Hashable {
         writer.write("liteTopic", liteTopic)
         writer.write("group", group)
         writer.write("clientId", clientId)
-        if let maxCount { writer.write("maxCount", maxCount) }
-        if let topK { writer.write("topK", topK) }
+        writer.write("maxCount", maxCount)
+        writer.write("topK", topK)
     }
 }
