@@ -57,15 +57,22 @@ package struct AdminClient: Sendable {
         _ address: HostPort, _ code: RequestCode, _ header: some RemotingHeader = EmptyHeader(),
         body: ByteBuffer? = nil, isRelayed: Bool = false
     ) async throws(AdminError) -> RemotingCommand {
-        let answer: RemotingCommand
+        let answer = try await ask(address, code, header, body: body, isRelayed: isRelayed)
+        return try Self.successful(answer, from: "\(address)")
+    }
+
+    /// Asks a server; whatever it answers.
+    func ask(
+        _ address: HostPort, _ code: RequestCode, _ header: some RemotingHeader, body: ByteBuffer? = nil,
+        isRelayed: Bool = false
+    ) async throws(AdminError) -> RemotingCommand {
         do throws(RemotingError) {
-            answer = try await client.callAsync(
+            return try await client.callAsync(
                 address, code: code, header: header, body: body,
                 timeoutMillis: isRelayed ? Self.relayedMillisMax : timeoutMillis)
         } catch {
             throw AdminError(.unreachable, error.message)
         }
-        return try Self.successful(answer, from: "\(address)")
     }
 
     /// Asks a broker, given as it registered.
@@ -73,20 +80,27 @@ package struct AdminClient: Sendable {
         _ address: String, _ code: RequestCode, _ header: some RemotingHeader = EmptyHeader(), body: ByteBuffer? = nil,
         isRelayed: Bool = false
     ) async throws(AdminError) -> RemotingCommand {
-        guard let parsed = HostPort(parsing: address) else {
-            throw AdminError(.invalidArgument, "\(address) is not a broker address, host:port expected")
+        try await call(try Self.brokerAddress(address), code, header, body: body, isRelayed: isRelayed)
+    }
+
+    /// A broker's address as it registered.
+    static func brokerAddress(_ text: String) throws(AdminError) -> HostPort {
+        guard let address = HostPort(parsing: text) else {
+            throw AdminError(.invalidArgument, "\(text) is not a broker address, host:port expected")
         }
-        return try await call(parsed, code, header, body: body, isRelayed: isRelayed)
+        return address
     }
 
     static func successful(_ answer: RemotingCommand, from source: String) throws(AdminError) -> RemotingCommand {
-        guard answer.responseCode == .success else {
-            let remark = answer.remark ?? ""
-            throw AdminError(
-                .refused, "\(source) answers \(answer.responseCode) (\(answer.code)): \(remark)",
-                response: answer.responseCode)
-        }
+        guard answer.responseCode == .success else { throw refusal(answer, from: source) }
         return answer
+    }
+
+    /// An answer that is not a success, as an error.
+    static func refusal(_ answer: RemotingCommand, from source: String) -> AdminError {
+        AdminError(
+            .refused, "\(source) answers \(answer.responseCode) (\(answer.code)): \(answer.remark ?? "")",
+            response: answer.responseCode)
     }
 
     /// Reads an answer's body.

@@ -86,9 +86,8 @@ extension AdminClient {
             for address in addresses where info == nil {
                 let header = GetConsumerRunningInfoRequestHeader(
                     consumerGroup: group, clientId: client, jstackEnable: isTraceWanted)
-                let answer = try? await callBroker(address, .getConsumerRunningInfo, header, isRelayed: true)
-                guard let answer else { continue }
-                info = try? JSONValue(parsing: answer.body.readableBytesView)
+                info = try? Self.json(
+                    try await callBroker(address, .getConsumerRunningInfo, header, isRelayed: true))
             }
             answers.append(BrokerAnswer(broker: client, value: info))
         }

@@ -1,7 +1,5 @@
 import MessageModel
-import NIOCore
 import RemotingCodec
-import RemotingTransport
 
 /// A queue with the offsets to read.
 package struct ReadableQueue: Sendable, Hashable {
@@ -15,17 +13,40 @@ package struct ReadableQueue: Sendable, Hashable {
     package var maxOffset: Int64
 }
 
+/// How a look into a queue ended, by Apache's names.
+package enum PullStatus: String, Sendable {
+    /// There are messages.
+    case found = "FOUND"
+    /// The filter passes none of those that were looked at.
+    case noMatchedMessage = "NO_MATCHED_MSG"
+    /// The queue ends there.
+    case noNewMessage = "NO_NEW_MSG"
+    /// The offset is outside the queue.
+    case offsetIllegal = "OFFSET_ILLEGAL"
+
+    /// The status that a code says; nil when it says that the pull was refused.
+    init?(_ code: ResponseCode) {
+        switch code {
+        case .success: self = .found
+        case .pullRetryImmediately: self = .noMatchedMessage
+        case .pullNotFound: self = .noNewMessage
+        case .pullOffsetMoved: self = .offsetIllegal
+        default: return nil
+        }
+    }
+}
+
 /// What one look into a queue gave.
 package struct PulledMessages: Sendable {
-    /// Apache's name of how it ended: FOUND, NO_MATCHED_MSG, NO_NEW_MSG or OFFSET_ILLEGAL.
-    package var status: String
+    /// How it ended.
+    package var status: PullStatus
     /// The messages.
     package var records: [MessageRecord]
     /// Where to go on.
     package var nextOffset: Int64
 
     /// Whether there may be more behind.
-    package var mayGoOn: Bool { status == "FOUND" || status == "NO_MATCHED_MSG" }
+    package var mayGoOn: Bool { status == .found || status == .noMatchedMessage }
 }
 
 extension AdminClient {
@@ -77,30 +98,10 @@ extension AdminClient {
             consumerGroup: group, topic: queue.queue.topic, queueId: queue.queue.queueId, queueOffset: offset,
             maxMessageCount: count, sysFlag: Self.subscriptionIsInline, commitOffset: 0, suspendTimeoutMillis: 0,
             subscription: expression, subVersion: 0, expressionType: "TAG")
-        guard let address = HostPort(parsing: queue.address) else {
-            throw AdminError(.invalidArgument, "\(queue.address) is not a broker address, host:port expected")
-        }
-        let answer: RemotingCommand
-        do throws(RemotingError) {
-            answer = try await client.callAsync(
-                address, code: .pullMessage, header: header, body: nil, timeoutMillis: timeoutMillis)
-        } catch {
-            throw AdminError(.unreachable, error.message)
-        }
-        let status =
-            switch answer.responseCode {
-            case .success: "FOUND"
-            case .pullRetryImmediately: "NO_MATCHED_MSG"
-            case .pullNotFound: "NO_NEW_MSG"
-            case .pullOffsetMoved: "OFFSET_ILLEGAL"
-            default: ""
-            }
-        guard !status.isEmpty else {
-            _ = try Self.successful(answer, from: queue.address)
-            return PulledMessages(status: "", records: [], nextOffset: offset)
-        }
+        let answer = try await ask(try Self.brokerAddress(queue.address), .pullMessage, header)
+        guard let status = PullStatus(answer.responseCode) else { throw Self.refusal(answer, from: queue.address) }
         let next = try Self.header(PullMessageResponseHeader.self, answer).nextBeginOffset
-        let records = status == "FOUND" ? try Self.records(answer) : []
+        let records = status == .found ? try Self.records(answer) : []
         // Brokers compare the hashes of tags; clients compare the tags.
         let tags = Set(expression.split(separator: "|").map { String($0.filter { $0 != " " }) })
         let wanted = expression == "*" ? records : records.filter { tags.contains($0.property("TAGS") ?? "") }

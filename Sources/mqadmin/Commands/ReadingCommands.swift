@@ -158,7 +158,7 @@ private struct QueueReading {
                 queue, from: offset, count: min(Self.batchCount, Int32(clamping: end - offset)), group: group,
                 expression: expression)
             let place = MessageText.queue(queue.queue)
-            if let foundLine, pulled.status == "FOUND" { show(foundLine) }
+            if let foundLine, pulled.status == .found { show(foundLine) }
             for record in pulled.records {
                 if isJSON {
                     found.append(MessageText.json(record, showsBody: showsBody))
@@ -166,11 +166,12 @@ private struct QueueReading {
                     show(MessageText.line(record, brokerName: queue.queue.brokerName, showsBody: showsBody))
                 }
             }
-            if pulled.status == "NO_MATCHED_MSG" {
-                show("\(place) no matched msg. status=\(pulled.status), offset=\(pulled.nextOffset)")
+            if pulled.status == .noMatchedMessage {
+                show("\(place) no matched msg. status=\(pulled.status.rawValue), offset=\(pulled.nextOffset)")
             }
             guard pulled.mayGoOn, pulled.nextOffset > offset else {
-                return show("\(place) print msg finished. status=\(pulled.status), offset=\(pulled.nextOffset)")
+                return show(
+                    "\(place) print msg finished. status=\(pulled.status.rawValue), offset=\(pulled.nextOffset)")
             }
             offset = pulled.nextOffset
         }

@@ -50,11 +50,11 @@ extension Command {
             let asLog = try options.bool("print log", default: false)
             let room = options.string("machine room") ?? "noname"
             let interval = try options.int32("interval", default: 0, in: 0...86_400)
-            var output = CommandOutput(lines: asLog ? [] : [rtLine(rtTitle)], json: .null)
-            while true {
+            var title = asLog ? [] : [rtLine(rtTitle)]
+            return try await rounds(everySeconds: interval, options) {
                 let rows = try await admin.clusterSendTimes(
                     cluster: options.string("cluster"), count: count, bodyBytes: bytes, nowMillis: LocalTime.nowMillis)
-                output.lines += rows.map { row in
+                let lines = rows.map { row in
                     asLog
                         ? "\(LocalTime.text(millis: LocalTime.nowMillis).prefix(19))|\(room)|\(row.cluster)|"
                             + "\(row.broker)|\(row.averageMillis.fixed(0))"
@@ -62,7 +62,7 @@ extension Command {
                             row.cluster, row.broker, row.averageMillis.fixed(2), "\(row.sent)", "\(row.failed)",
                         ])
                 }
-                output.json = .array(
+                let json = JSONValue.array(
                     rows.map { row in
                         [
                             "cluster": .string(row.cluster), "brokerName": .string(row.broker),
@@ -70,13 +70,23 @@ extension Command {
                             "failCount": .integer(Int64(row.failed)),
                         ]
                     })
-                guard interval > 0 else { return output }
-                let isJSON = options.isGiven(CommandOption.json.long)
-                Console.print(isJSON ? output.json.serializedText : output.lines.joined(separator: "\n"))
-                output.lines = []
-                try await Task.sleep(for: .seconds(interval))
+                defer { title = [] }
+                return CommandOutput(lines: title + lines, json: json)
             }
         })
+
+    /// Prints round after round until the program is ended; without an interval the one round is the command's output.
+    private static func rounds(
+        everySeconds interval: Int32, _ options: GivenOptions, _ round: () async throws -> CommandOutput
+    ) async throws -> CommandOutput {
+        while true {
+            let output = try await round()
+            guard interval > 0 else { return output }
+            let isJSON = options.isGiven(CommandOption.json.long)
+            Console.print(isJSON ? output.json.serializedText : output.lines.joined(separator: "\n"))
+            try await Task.sleep(for: .seconds(interval))
+        }
+    }
 
     private static let rtTitle = ["#Cluster Name", "#Broker Name", "#RT", "#successCount", "#failCount"]
 
@@ -94,7 +104,7 @@ extension Command {
         worksWithoutNameServer: { $0.isGiven("brokerAddr") },
         run: { options, admin in
             let interval = try options.int32("interval", default: 0, in: 0...86_400)
-            while true {
+            return try await rounds(everySeconds: interval, options) {
                 var output = CommandOutput(lines: [], json: .null)
                 var json = JSONObject()
                 for address in try await admin.targets(try target(options)) {
@@ -103,10 +113,7 @@ extension Command {
                     json.append(address, status)
                 }
                 output.json = .object(json)
-                guard interval > 0 else { return output }
-                let isJSON = options.isGiven(CommandOption.json.long)
-                Console.print(isJSON ? output.json.serializedText : output.lines.joined(separator: "\n"))
-                try await Task.sleep(for: .seconds(interval))
+                return output
             }
         })
 
