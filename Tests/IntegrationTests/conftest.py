@@ -81,6 +81,15 @@ def fresh_local(tmp_path):
 
 
 @pytest.fixture
+def failing_flush(tmp_path, monkeypatch):
+    """Servers started from here on fail to flush while the returned file exists."""
+    trigger = tmp_path / "disk-is-dying"
+    monkeypatch.setenv("LD_PRELOAD", str(preload.build(preload.FAILING_FLUSH, tmp_path)))
+    monkeypatch.setenv("FAIL_FLUSH", str(trigger))
+    return trigger
+
+
+@pytest.fixture
 def slow_flush(tmp_path, monkeypatch):
     """Servers started from here on take as long for a flush as the returned file says, in microseconds."""
     micros = tmp_path / "flush-micros"

@@ -1,11 +1,10 @@
 """Heap allocations per message on the hot paths, held by numbers: what creeps in shows here before it shows as time."""
 
-import json
 import struct
-import subprocess
 
 import pytest
 from harness import preload
+from harness.bench import bench
 from harness.programs import BINARIES
 
 # Counts into a file that is shared with the test, one a process.
@@ -87,13 +86,6 @@ def counted(tmp_path, monkeypatch, fresh_cluster):
     cluster = fresh_cluster(brokers=1)
     monkeypatch.delenv("LD_PRELOAD")
     return cluster, Counters(counts, cluster)
-
-
-def bench(*arguments: str) -> dict:
-    done = subprocess.run(
-        [str(BINARIES / "mqbench"), *arguments, "--json", "--quiet"], capture_output=True, text=True, timeout=90)
-    assert done.returncode == 0, f"{done.args}: exit {done.returncode}\n{done.stdout}{done.stderr}"
-    return json.loads(done.stdout)
 
 
 @pytest.mark.skipif("debug" in str(BINARIES), reason="the numbers are those of release programs")

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from harness.programs import Broker
-from harness.raw import NOT_FOUND, OK, RawClient, d, message, resource, s
+from harness.raw import OK, RawClient, d, fifo, message, resource, s
 from harness.tap import RequestTap
 
 ACK, BATCH_ACK = 200051, 200151
@@ -41,9 +41,7 @@ def test_acks_of_one_request_are_one_request(fresh_cluster, tmp_path, is_enabled
             # One that is alone needs no batch.
             client.ack_ok(topic, group, received[31])
             assert count(tap, ACK) == (1 if is_enabled else 32)
-            deadline = time.monotonic() + 13
-            while time.monotonic() < deadline:
-                assert client.receive(topic, group) == (NOT_FOUND, [])
+            client.receive_nothing(topic, group, seconds=13)
 
 
 def test_one_bad_handle_spoils_no_other(fresh_cluster):
@@ -64,9 +62,7 @@ def test_one_bad_handle_spoils_no_other(fresh_cluster):
         assert [e.message_id for e in answer.entries] == [f"m{n}" for n in range(18)]
         codes = [e.status.code for e in answer.entries]
         assert codes == [OK] * 16 + [d.Code.INVALID_RECEIPT_HANDLE] * 2, codes
-        deadline = time.monotonic() + 13
-        while time.monotonic() < deadline:
-            assert one.receive(topic, group) == (NOT_FOUND, [])
+        one.receive_nothing(topic, group, seconds=13)
 
 
 def test_ordered_deliveries_are_acked_in_one_request(fresh_cluster):
@@ -76,9 +72,7 @@ def test_ordered_deliveries_are_acked_in_one_request(fresh_cluster):
     with RawClient(cluster.endpoint) as client:
         for n in range(3):
             for name in "abcdef":
-                made = message(topic, b"%s%d" % (name.encode(), n), message_group=name)
-                made.system_properties.message_type = d.MessageType.FIFO
-                client.send_ok(made)
+                client.send_ok(fifo(topic, name, b"%s%d" % (name.encode(), n)))
         seen = {name: [] for name in "abcdef"}
         deadline = time.monotonic() + 30
         while sum(map(len, seen.values())) < 18 and time.monotonic() < deadline:

@@ -1,18 +1,7 @@
 """mqbench against a real cluster: what it counts is what the servers hold."""
 
-import json
-import subprocess
-
 import pytest
-from harness.programs import BINARIES
-
-
-def bench(*arguments: str, status: int = 0) -> dict:
-    done = subprocess.run(
-        [str(BINARIES / "mqbench"), *arguments, "--json", "--quiet"], capture_output=True, text=True, timeout=90)
-    assert done.returncode == status, f"{done.args}: exit {done.returncode}\n{done.stdout}{done.stderr}"
-    return json.loads(done.stdout) if done.stdout.startswith("{") else {"error": done.stderr}
-
+from harness.bench import bench
 
 SHORT = ("--duration", "1", "--warm-up", "0.2", "--producers", "2", "--in-flight", "4")
 
@@ -50,7 +39,7 @@ def test_everything_sent_comes_back_through_proxies(cluster, extra):
 
 
 def test_wrong_arguments_and_servers_that_are_not_there(cluster):
-    assert bench("produce", "--size", "3", "--proxy", "127.0.0.1:1", status=2)
-    assert "cannot connect" in bench("produce", "--proxy", "127.0.0.1:1", status=3)["error"]
+    assert bench("produce", "--size", "3", "--proxy", "127.0.0.1:1", statuses=(2,))
+    assert "cannot connect" in bench("produce", "--proxy", "127.0.0.1:1", statuses=(3,))["error"]
     assert "does not exist" in bench(
-        "produce", "--namesrv", cluster.namesrv, "-t", "no-such-topic", status=3)["error"]
+        "produce", "--namesrv", cluster.namesrv, "-t", "no-such-topic", statuses=(3,))["error"]

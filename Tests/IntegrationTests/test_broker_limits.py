@@ -4,9 +4,10 @@ import socket
 import struct
 
 import pytest
+from harness import legacy_send
 from harness.remoting import RemotingSocket
 
-SEND_MESSAGE_V2, UPDATE_AND_CREATE_TOPIC, UPDATE_GROUP, POP_MESSAGE, PULL_MESSAGE = 310, 17, 200, 200050, 11
+UPDATE_AND_CREATE_TOPIC, UPDATE_GROUP, POP_MESSAGE, PULL_MESSAGE = 17, 200, 200050, 11
 SUCCESS, MESSAGE_ILLEGAL, SUBSCRIPTION_PARSE_FAILED, INVALID_PARAMETER, NOT_FOUND = 0, 13, 23, 29, 19
 POLLING_TIMEOUT = 210
 
@@ -18,9 +19,7 @@ def broker(local):
 
 
 def send(broker: RemotingSocket, topic: str, body: bytes = b"x", properties: str = "") -> tuple[int, str]:
-    head, _ = broker.call(SEND_MESSAGE_V2, {
-        "a": "P", "b": topic, "c": "TBW102", "d": "4", "e": "0", "f": "0", "g": "1700000000000", "h": "0",
-        "i": properties, "j": "0", "k": "false", "l": "0", "m": "false"}, body)
+    head = legacy_send.send(broker, topic, body, properties=properties)
     return head["code"], head.get("remark", "")
 
 

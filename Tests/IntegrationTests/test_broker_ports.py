@@ -9,11 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from harness import legacy_send
 from harness.programs import Broker
 from harness.remoting import GET_BROKER_RUNTIME_INFO, HEART_BEAT, RemotingSocket
 from harness.waiting import eventually
 
-SEND_MESSAGE_V2, PULL_MESSAGE = 310, 11
+PULL_MESSAGE = 11
 V2_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
 
@@ -36,9 +37,7 @@ class Connection(RemotingSocket):
         return head["code"] == 0 and b"bootTimestamp" in body
 
     def send_message(self, topic: str, body: bytes) -> str:
-        head, _ = self.call(SEND_MESSAGE_V2, {
-            "a": "P", "b": topic, "c": "TBW102", "d": "4", "e": "0", "f": "0", "g": "1700000000000", "h": "0",
-            "i": "WAIT\x01true\x02", "j": "0", "k": "false", "l": "0", "m": "false"}, body)
+        head = legacy_send.send(self, topic, body, properties="WAIT\x01true\x02")
         assert head["code"] == 0, head
         return head["extFields"]["msgId"]
 

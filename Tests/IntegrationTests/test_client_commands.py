@@ -6,7 +6,7 @@ import time
 import pytest
 from harness import sdk
 from harness.consumers import RawConsumer, stack_trace, verified
-from harness.raw import RawClient, d, message, s
+from harness.raw import d, message, s
 from harness.waiting import eventually
 
 
@@ -166,8 +166,8 @@ def test_an_answer_on_another_stream_is_none(deployment):
                 "consumerStatus", "-g", group, "-i", asked.client_id, "-s", "--json")))
         thread.start()
         eventually(lambda: asked.commands, "the client is asked")
-        forger._outgoing.put(stack_trace(asked.commands[0], "forged"))
-        asked._outgoing.put(stack_trace(asked.commands[0], "true"))
+        forger.outgoing.put(stack_trace(asked.commands[0], "forged"))
+        asked.outgoing.put(stack_trace(asked.commands[0], "true"))
         thread.join(15)
         assert results[0].expect_success().json[asked.client_id]["jstack"] == "true"
 

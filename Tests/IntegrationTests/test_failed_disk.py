@@ -1,50 +1,8 @@
 """A disk that refuses to flush: no send is called durable, and the broker says so everywhere until it is restarted."""
 
 import pytest
-from harness import preload
 from harness.raw import OK, RawClient, message
 from harness.waiting import eventually
-
-# Fails every flush while the file named by FAIL_FLUSH exists, as a dying disk does.
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-static int fails(void) {
-    const char *path = getenv("FAIL_FLUSH");
-    if (path == NULL || access(path, F_OK) != 0) return 0;
-    errno = EIO;
-    return 1;
-}
-
-int fdatasync(int descriptor) {
-    int (*real)(int) = dlsym(RTLD_NEXT, "fdatasync");
-    return fails() ? -1 : real(descriptor);
-}
-
-int fsync(int descriptor) {
-    int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
-    return fails() ? -1 : real(descriptor);
-}
-
-int msync(void *start, size_t length, int flags) {
-    int (*real)(void *, size_t, int) = dlsym(RTLD_NEXT, "msync");
-    return fails() ? -1 : real(start, length, flags);
-}
-"""
-
-
-@pytest.fixture
-def failing_flush(tmp_path, monkeypatch):
-    """Servers started from here on fail to flush while the returned file exists."""
-    trigger = tmp_path / "disk-is-dying"
-    monkeypatch.setenv("LD_PRELOAD", str(preload.build(SHIM, tmp_path)))
-    monkeypatch.setenv("FAIL_FLUSH", str(trigger))
-    return trigger
 
 
 @pytest.mark.parametrize("flush", ["SYNC_FLUSH", "ASYNC_FLUSH"])

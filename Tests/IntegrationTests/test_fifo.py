@@ -7,13 +7,7 @@ import threading
 import time
 
 import pytest
-from harness.raw import OK, RawClient, d, message
-
-
-def fifo(topic: str, group: str, body: bytes) -> d.Message:
-    result = message(topic, body, message_group=group)
-    result.system_properties.message_type = d.MessageType.FIFO
-    return result
+from harness.raw import OK, RawClient, fifo
 
 
 def make_group(deployment, retries: int = 16) -> str:

@@ -15,7 +15,6 @@ from harness.raw import OK, RawClient, message
 from harness.remoting import GET_BROKER_RUNTIME_INFO, RemotingSocket
 from harness.waiting import eventually
 from rocketmq.grpc_protocol import service_pb2 as s
-from test_failed_disk import failing_flush  # noqa: F401  (a fixture)
 
 SYSTEM_BUSY = 2
 
@@ -162,7 +161,7 @@ def test_series_are_bounded(fresh_cluster):
     assert page.one("rocketmq_messages_in_total", otel_metric_overflow="true")[1] >= 4
 
 
-def test_a_failed_disk_shows_in_metrics_and_health(failing_flush, fresh_cluster, monkeypatch):  # noqa: F811
+def test_a_failed_disk_shows_in_metrics_and_health(failing_flush, fresh_cluster, monkeypatch):
     port = free_port()
     cluster = fresh_cluster(flushDiskType="SYNC_FLUSH", **prom(port))
     monkeypatch.delenv("LD_PRELOAD")

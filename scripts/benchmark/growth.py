@@ -2,16 +2,14 @@
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from servers import NAMESRV, PROXY, Ours
+from report import machine
+from servers import Ours, load_command, run_load
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,16 +33,10 @@ class Growth:
         self.curves: dict[str, list[Point]] = {}
 
     def bench(self, system: Ours, work: str, *arguments: str, remoting=False, flow="sent") -> dict:
-        target = ["--namesrv", NAMESRV] if remoting else ["--proxy", PROXY]
-        command = [str(self.binaries / "mqbench"), work, *target, "--quiet", "--json", *arguments]
         if "--duration" not in arguments:
-            command += ["--duration", str(self.seconds), "--warm-up", "1"]
-        for name, pid in system.pids.items():
-            command += ["--pid", f"{name}={pid}"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode not in (0, 1):
-            raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
-        report = json.loads(done.stdout)
+            arguments += ("--duration", str(self.seconds), "--warm-up", "1")
+        command = load_command(self.binaries, work, *arguments, system=system, remoting=remoting)
+        report = run_load(command)
         if failures := report[flow]["failures"]:
             raise SystemExit(f"{' '.join(command)}: failures {failures}")
         return report
@@ -126,9 +118,9 @@ class Growth:
                 while stored < gigabytes:
                     report = self.bench(system, "produce", "--size", "8192", "--duration", "5", "--warm-up", "0", remoting=True)
                     stored += report["sent"]["count"] * 8_500 / 1e9
-                reader = subprocess.Popen(
-                    [str(self.binaries / "mqbench"), "consume", "--namesrv", NAMESRV, "-g", f"old{gigabytes}", "--quiet",
-                     "--json", "--duration", str(self.seconds + 1), "--warm-up", "0"], stdout=subprocess.DEVNULL)
+                reader = subprocess.Popen(load_command(
+                    self.binaries, "consume", "-g", f"old{gigabytes}", "--duration", str(self.seconds + 1), "--warm-up", "0",
+                    remoting=True), stdout=subprocess.DEVNULL)
                 report = self.bench(system, "produce", "--rate", "5000")
                 reader.wait()
                 self.add("backlog (GB)", gigabytes, report)
@@ -154,11 +146,10 @@ CURVES = ("connections", "topics", "waiters", "groups", "backlog", "size")
 
 def write_reports(curves: dict[str, list[Point]], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.release()}, {date.today().isoformat()}"
     (folder / "growth.json").write_text(json.dumps(
-        {"machine": machine, "curves": {name: [asdict(p) for p in points] for name, points in curves.items()}},
+        {"machine": machine(), "curves": {name: [asdict(p) for p in points] for name, points in curves.items()}},
         indent=2) + "\n")
-    text = [f"# Growth, measured by `scripts/bench-growth`\n\n{machine}. CPU is seconds per 100,000 messages, memory is what "
+    text = [f"# Growth, measured by `scripts/bench-growth`\n\n{machine()}. CPU is seconds per 100,000 messages, memory is what "
             "the process holds for itself, without page cache.\n\n![curves](growth.svg)\n"]
     for name, points in curves.items():
         text.append(f"\n## {name}\n\n| {name} | messages/s | proxy CPU | broker CPU | proxy MB | broker MB | p99 ms |\n"

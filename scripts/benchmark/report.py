@@ -46,16 +46,20 @@ class Line:
         return f"{self.name:58} {self.value_text():>10} {self.unit:15} {self.budget_text():12} {self.verdict()}"
 
 
+def machine() -> str:
+    """Where and when it was measured."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.release()}, {date.today().isoformat()}"
+
+
 def write_reports(lines: list[Line], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.release()}, {date.today().isoformat()}"
     (folder / "latest.json").write_text(json.dumps(
-        {"machine": machine, "lines": [{**line.__dict__, "met": line.is_met} for line in lines]}, indent=2) + "\n")
+        {"machine": machine(), "lines": [{**line.__dict__, "met": line.is_met} for line in lines]}, indent=2) + "\n")
     rows = "".join(
         f"| {line.name} | {line.value_text()} {line.unit} | {line.budget_text()} | {line.verdict()} |\n"
         for line in lines)
     (folder / "latest.md").write_text(
-        f"# Budgets, measured by `scripts/bench`\n\n{machine}. The picture shows the part of each budget in use; "
+        f"# Budgets, measured by `scripts/bench`\n\n{machine()}. The picture shows the part of each budget in use; "
         f"left of the line is within it.\n\n![budgets](latest.svg)\n\n"
         f"| What | Measured | Budget | |\n|---|---|---|---|\n{rows}")
     (folder / "latest.svg").write_text(picture([line for line in lines if line.used is not None]))

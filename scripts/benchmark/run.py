@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import mmap
 import os
 import re
@@ -15,7 +14,7 @@ import time
 from pathlib import Path
 
 from report import Line, write_reports
-from servers import NAMESRV, PROXY, Apache, Ours
+from servers import Apache, Ours, load_command, run_load
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "IntegrationTests"))
@@ -37,16 +36,11 @@ class Bench:
         print(self.lines[-1].text(), flush=True)
 
     def mqbench(self, work: str, *arguments: str, system=None, seconds: float | None = None, remoting=False) -> dict:
-        target = ["--namesrv", NAMESRV] if remoting else ["--proxy", PROXY]
-        command = [str(self.binaries / "mqbench"), work, *target, "--quiet", "--json",
-                   "--duration", str(seconds or self.seconds), "--warm-up", "2", *arguments]
-        for name, pid in (system.pids if system else {}).items():
-            command += ["--pid", f"{name}={pid}"]
+        command = load_command(
+            self.binaries, work, "--duration", str(seconds or self.seconds), "--warm-up", "2", *arguments,
+            system=system, remoting=remoting)
         with BackedMemory() if work == "produce" else contextlib.nullcontext():
-            done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode not in (0, 1):
-            raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
-        report = json.loads(done.stdout)
+            report = run_load(command)
         failures = {**report.get("sent", {}).get("failures", {}), **report.get("received", {}).get("failures", {})}
         if failures or report["audit"]["lost"]:
             raise SystemExit(f"{' '.join(command)}: failures {failures}, audit {report['audit']}")

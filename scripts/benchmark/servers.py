@@ -122,6 +122,23 @@ class Apache:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def load_command(binaries: Path, work: str, *arguments: str, system=None, remoting=False) -> list[str]:
+    """mqbench on the proxy, or by remoting on the broker; its report is JSON, with the costs of the servers of a system."""
+    target = ["--namesrv", NAMESRV] if remoting else ["--proxy", PROXY]
+    command = [str(binaries / "mqbench"), work, *target, "--quiet", "--json", *arguments]
+    for name, pid in (system.pids if system else {}).items():
+        command += ["--pid", f"{name}={pid}"]
+    return command
+
+
+def run_load(command: list[str]) -> dict:
+    """The report; what became of the messages is for the caller to look at."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
 def broker_configuration(store: Path, flush: str) -> str:
     return (
         f"namesrvAddr={NAMESRV}\nbrokerName=broker-a\nbrokerIP1=127.0.0.1\nlistenPort={BROKER_PORT}\n"

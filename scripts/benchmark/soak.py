@@ -2,18 +2,16 @@
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import time
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 
-from servers import NAMESRV, PROXY, Ours
+from report import machine
+from servers import Ours, load_command
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = {"v5": ("--proxy", PROXY), "legacy": ("--namesrv", NAMESRV)}
+KINDS = ("v5", "legacy")
 MINUTE = 60
 
 
@@ -39,9 +37,9 @@ class Soak:
         self.system = Ours(binaries)
 
     def start(self, kind: str, seconds: float, rate: int | None) -> subprocess.Popen:
-        command = [str(self.binaries / "mqbench"), "end-to-end", *KINDS[kind], "-t", kind, "-g", f"{kind}-group", "--quiet",
-                   "--json", "--duration", str(seconds), "--warm-up", "1", "--producers", "4", "--in-flight", "16",
-                   "--consumers", "4"]
+        command = load_command(
+            self.binaries, "end-to-end", "-t", kind, "-g", f"{kind}-group", "--duration", str(seconds), "--warm-up", "1",
+            "--producers", "4", "--in-flight", "16", "--consumers", "4", remoting=kind == "legacy")
         if rate:
             command += ["--rate", str(rate)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -86,14 +84,13 @@ class Soak:
 
 
 def write_reports(rate: int, minutes: list[Minute], folder: Path) -> None:
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.release()}, {date.today().isoformat()}"
     (folder / "soak.json").write_text(json.dumps(
-        {"machine": machine, "ratePerKind": rate, "minutes": [asdict(m) for m in minutes]}, indent=2) + "\n")
+        {"machine": machine(), "ratePerKind": rate, "minutes": [asdict(m) for m in minutes]}, indent=2) + "\n")
     rows = "".join(
         f"| {m.number} | {m.received:,} | {m.lost} | {m.v5_p999_ms:.1f} | {m.legacy_p999_ms:.1f} | {m.proxy_cores:.3f} | "
         f"{m.broker_cores:.3f} | {m.namesrv_mb:.1f} | {m.proxy_mb:.1f} | {m.broker_mb:.1f} |\n" for m in minutes)
     (folder / "soak.md").write_text(
-        f"# A long run, measured by `scripts/bench-soak`\n\n{machine}. {rate:,} messages of 1 KB a second through the proxy "
+        f"# A long run, measured by `scripts/bench-soak`\n\n{machine()}. {rate:,} messages of 1 KB a second through the proxy "
         "(send, receive, acknowledge) and as many by remoting (send, pull), new clients each minute. p99.9 is from the "
         "planned send to the receipt.\n\n| Minute | Received | Lost | v5 p99.9 ms | legacy p99.9 ms | proxy cores | "
         f"broker cores | name server MB | proxy MB | broker MB |\n|{'---|' * 10}\n{rows}")

@@ -1,17 +1,15 @@
 """A consumer by hand: an open telemetry stream that answers what it is asked."""
 
-import contextlib
-import queue
-import threading
 from typing import Callable
 
 from rocketmq.grpc_protocol import definition_pb2 as d
 from rocketmq.grpc_protocol import service_pb2 as s
 
-from .raw import RawClient, resource
+from .raw import resource
+from .telemetry import StreamingClient
 
 
-class RawConsumer(RawClient):
+class RawConsumer(StreamingClient):
     """`on_command(command)` makes the answer to a command, or None for silence; `commands` holds all that came."""
 
     def __init__(self, endpoint: str, group: str, topic: str, *,
@@ -21,33 +19,17 @@ class RawConsumer(RawClient):
         self.client_id = dict(self.metadata)["x-mq-client-id"]
         self.commands: list[s.TelemetryCommand] = []
         self._on_command = on_command
-        self._outgoing: queue.Queue = queue.Queue()
         settings = d.Settings(client_type=kind, access_point=self.endpoints)
         settings.subscription.group.name = group
         settings.subscription.subscriptions.add(
             topic=resource(topic), expression=d.FilterExpression(type=d.FilterType.TAG, expression=expression))
-        self._outgoing.put(s.TelemetryCommand(settings=settings))
-        self.stream = self.stub.Telemetry(iter(self._outgoing.get, None), metadata=self.metadata)
-        answer = next(self.stream)
-        assert answer.WhichOneof("command") == "settings", answer
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.open_stream(settings)
 
-    def _listen(self) -> None:
-        with contextlib.suppress(Exception):
-            for command in self.stream:
-                self.commands.append(command)
-                answer = self._on_command(command)
-                if answer is not None:
-                    self._outgoing.put(answer)
-
-    def leave(self) -> None:
-        """Ends the stream; the channel stays open."""
-        self._outgoing.put(None)
-        self.stream.cancel()
-
-    def __exit__(self, *_) -> None:
-        self.leave()
-        super().__exit__()
+    def heard(self, command: s.TelemetryCommand) -> None:
+        self.commands.append(command)
+        answer = self._on_command(command)
+        if answer is not None:
+            self.outgoing.put(answer)
 
 
 def verified(command: s.TelemetryCommand, code: int = d.Code.OK, text: str = "") -> s.TelemetryCommand:

@@ -9,7 +9,7 @@ from rocketmq import LitePushConsumer, LiteSimpleConsumer, Message
 from rocketmq.v5.exception import LiteSubscriptionQuotaExceededException
 
 from .raw import OK, RawClient, d, message, resource, s
-from .sdk import configuration
+from .sdk import configuration, running
 from .waiting import eventually
 
 
@@ -179,21 +179,13 @@ def subscribe(client, *names: str) -> None:
 
 @contextlib.contextmanager
 def push_consumer(endpoint: str, group: str, topic: str, listener, *names: str):
-    client = LitePushConsumer(configuration(endpoint), group, topic, listener)
-    client.startup()
-    try:
+    with running(LitePushConsumer(configuration(endpoint), group, topic, listener)) as client:
         subscribe(client, *names)
         yield client
-    finally:
-        client.shutdown()
 
 
 @contextlib.contextmanager
 def simple_consumer(endpoint: str, group: str, topic: str, *names: str):
-    client = LiteSimpleConsumer(topic, configuration(endpoint), group, await_duration=5)
-    client.startup()
-    try:
+    with running(LiteSimpleConsumer(topic, configuration(endpoint), group, await_duration=5)) as client:
         subscribe(client, *names)
         yield client
-    finally:
-        client.shutdown()

@@ -36,6 +36,12 @@ def message(topic: str, body: bytes = b"hello", *, tag: str | None = None, keys=
         topic=resource(topic), body=body, user_properties=properties or {}, system_properties=properties_of_system)
 
 
+def fifo(topic: str, group: str, body: bytes) -> d.Message:
+    result = message(topic, body, message_group=group)
+    result.system_properties.message_type = d.MessageType.FIFO
+    return result
+
+
 class RawClient:
     """One channel, one client id."""
 
@@ -127,6 +133,12 @@ class RawClient:
                 self.ack_ok(topic, group, *messages)
         assert len(found) >= count, f"only {len(found)} of {count} messages came in {seconds} s"
         return found
+
+    def receive_nothing(self, topic: str, group: str, seconds: float) -> None:
+        """Polls for some seconds, and nothing comes."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert self.receive(topic, group) == (NOT_FOUND, [])
 
     def ack(self, topic: str, group: str, *messages: d.Message) -> s.AckMessageResponse:
         request = s.AckMessageRequest(

@@ -13,24 +13,22 @@ def configuration(endpoint: str) -> ClientConfiguration:
 
 
 @contextlib.contextmanager
+def running(client):
+    """A client of any kind, started, and shut down behind the block."""
+    client.startup()
+    try:
+        yield client
+    finally:
+        client.shutdown()
+
+
 def producer(endpoint: str, *topics: str, tls: bool = False):
-    client = Producer(configuration(endpoint), topics, tls_enable=tls)
-    client.startup()
-    try:
-        yield client
-    finally:
-        client.shutdown()
+    return running(Producer(configuration(endpoint), topics, tls_enable=tls))
 
 
-@contextlib.contextmanager
 def simple_consumer(endpoint: str, group: str, topic: str, expression: str = "*", tls: bool = False):
-    client = SimpleConsumer(
-        configuration(endpoint), group, {topic: FilterExpression(expression)}, await_duration=5, tls_enable=tls)
-    client.startup()
-    try:
-        yield client
-    finally:
-        client.shutdown()
+    return running(SimpleConsumer(
+        configuration(endpoint), group, {topic: FilterExpression(expression)}, await_duration=5, tls_enable=tls))
 
 
 class Collector(MessageListener):
@@ -48,16 +46,10 @@ class Collector(MessageListener):
         return ConsumeResult.SUCCESS if self.decide(message) else ConsumeResult.FAILURE
 
 
-@contextlib.contextmanager
 def push_consumer(endpoint: str, group: str, topic: str, listener: MessageListener, expression: str = "*",
                   tls: bool = False):
-    client = PushConsumer(
-        configuration(endpoint), group, listener, {topic: FilterExpression(expression)}, tls_enable=tls)
-    client.startup()
-    try:
-        yield client
-    finally:
-        client.shutdown()
+    return running(PushConsumer(
+        configuration(endpoint), group, listener, {topic: FilterExpression(expression)}, tls_enable=tls))
 
 
 def message(topic: str, body: bytes, *, tag: str | None = None, keys=(), properties=None) -> Message:

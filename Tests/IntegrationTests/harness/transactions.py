@@ -10,7 +10,8 @@ from rocketmq.grpc_protocol import definition_pb2 as d
 from rocketmq.grpc_protocol import service_pb2 as s
 
 from .raw import OK, RawClient, message, resource
-from .sdk import configuration
+from .sdk import configuration, running
+from .telemetry import StreamingClient
 
 COMMIT = d.TransactionResolution.COMMIT
 ROLLBACK = d.TransactionResolution.ROLLBACK
@@ -36,32 +37,19 @@ def end(client: RawClient, topic: str, message_id: str, transaction_id: str, res
     return client.stub.EndTransaction(request, metadata=client.metadata, timeout=10).status
 
 
-class RawProducer(RawClient):
+class RawProducer(StreamingClient):
     """A producer with an open telemetry stream, which hears the questions of brokers."""
 
     def __init__(self, endpoint: str, *topics: str):
         super().__init__(endpoint)
         self.checks: queue.Queue = queue.Queue()
-        self.outgoing: queue.Queue = queue.Queue()
-        settings = s.TelemetryCommand(settings=d.Settings(
+        self.open_stream(d.Settings(
             client_type=d.ClientType.PRODUCER, access_point=self.endpoints,
             publishing=d.Publishing(topics=[resource(topic) for topic in topics])))
-        self.outgoing.put(settings)
-        self.stream = self.stub.Telemetry(iter(self.outgoing.get, None), metadata=self.metadata)
-        answer = next(self.stream)
-        assert answer.WhichOneof("command") == "settings", answer
-        threading.Thread(target=self._listen, daemon=True).start()
 
-    def _listen(self) -> None:
-        with contextlib.suppress(Exception):
-            for command in self.stream:
-                if command.WhichOneof("command") == "recover_orphaned_transaction_command":
-                    self.checks.put(command.recover_orphaned_transaction_command)
-
-    def __exit__(self, *_) -> None:
-        self.outgoing.put(None)
-        self.stream.cancel()
-        super().__exit__()
+    def heard(self, command: s.TelemetryCommand) -> None:
+        if command.WhichOneof("command") == "recover_orphaned_transaction_command":
+            self.checks.put(command.recover_orphaned_transaction_command)
 
 
 class StandingProducer(RawClient):
@@ -126,14 +114,8 @@ class ByBody(TransactionChecker):
         return TransactionResolution.TRANSACTION_RESOLUTION_UNSPECIFIED
 
 
-@contextlib.contextmanager
 def transactional_producer(endpoint: str, topic: str, checker: TransactionChecker | None = None):
-    client = Producer(configuration(endpoint), [topic], checker or ByBody())
-    client.startup()
-    try:
-        yield client
-    finally:
-        client.shutdown()
+    return running(Producer(configuration(endpoint), [topic], checker or ByBody()))
 
 
 def bodies(client: RawClient, topic: str, group: str, seconds: float = 3) -> list[bytes]:
