@@ -1,5 +1,9 @@
 /// What is read without waiting for the disk, and what is not.
 extension MessageStore {
+    /// Whether reads of the log bring what lies behind them into memory, from now on. May wait for a file that is being
+    /// made.
+    package func setReadAhead(_ isOn: Bool) { segments.setReadAhead(isOn) }
+
     /// Whether reading from an offset on may have to wait for the disk: its first record is far behind the end of the log
     /// and not in memory.
     package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxBytes: Int) -> Bool {

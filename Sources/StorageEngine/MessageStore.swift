@@ -39,7 +39,7 @@ package final class MessageStore: Sendable {
         self.clock = clock
         segments = LogSegments(
             files: fileSystem, directory: configuration.logDirectory, root: configuration.rootPath,
-            fileBytes: configuration.commitLogFileBytes)
+            fileBytes: configuration.commitLogFileBytes, readsAhead: configuration.readsAhead)
         queues = ConsumeQueueTable(files: fileSystem, configuration: configuration, notices: notices)
         boundsFile = QueueBoundsFile(files: fileSystem, configuration: configuration)
         index = KeyIndex(

@@ -31,7 +31,7 @@ enum ApacheBrokerKeys {
         configManagerVersion connectTimeoutMillis consumerFallbehindThreshold consumerManageThreadPoolNums
         consumerManagerThreadPoolQueueCapacity consumerOffsetUpdateVersionStep controllerAddr
         controllerHeartBeatTimeoutMills correctLogicMinOffsetForceInterval correctLogicMinOffsetSleepInterval
-        dLegerGroup dLegerPeers dLegerSelfId dataReadAheadEnable debugLockEnable
+        dLegerGroup dLegerPeers dLegerSelfId debugLockEnable
         delayOffsetUpdateVersionStep deleteCommitLogFilesInterval
         deleteConsumeQueueFilesInterval deleteFileBatchMax destroyMapedFileIntervalForcibly disableCallbackExecutor
         disableConsumeIfConsumerReadSlowly disableNettyWorkerGroup disappearTimeAfterStart diskFallRecorded

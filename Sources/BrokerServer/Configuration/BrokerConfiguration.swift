@@ -309,6 +309,7 @@ extension BrokerConfiguration {
         store.diskCleanForciblyPercent = try reader.integer("diskSpaceCleanForciblyRatio", default: 85, in: 30...98)
         store.cleanForcibly = try reader.bool("cleanFileForciblyEnable", default: true)
         store.deletesUnread = try reader.bool("deleteUnreadWhenDiskFull", default: false)
+        store.readsAhead = try reader.bool("dataReadAheadEnable", default: true)
         store.checkCRCOnRecover = try reader.bool("checkCRCOnRecover", default: true)
         keyQueryCountMax = try reader.integer("maxMsgsNumBatch", default: 64, in: 1...1_024)
         uniqueKeyQueryCountMax = try reader.integer("defaultQueryMaxNum", default: 32, in: 1...1_024)

@@ -11,7 +11,8 @@ package final class LiveConfiguration: Sendable {
     /// Keys whose change takes effect at once.
     package static let changeableKeys: Set<String> = [
         "autoCreateSubscriptionGroup", "autoCreateTopicEnable", "brokerPermission", "clearRetryTopicWhenDeleteTopic",
-        "enableCreateSysGroup", "enableMixedMessageType", "notifyConsumerIdsChangedEnable", "rejectTransactionMessage",
+        "dataReadAheadEnable", "enableCreateSysGroup", "enableMixedMessageType", "notifyConsumerIdsChangedEnable",
+        "rejectTransactionMessage",
         "startAcceptSendRequestTimeStamp", "validateSystemTopicWhenUpdateTopic",
     ]
     /// Keys that no request may change (Apache's `configBlackList`).

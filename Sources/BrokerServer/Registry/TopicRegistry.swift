@@ -17,7 +17,7 @@ package final class TopicRegistry: Sendable {
         package var clusterTopicEnable = true
         package var brokerTopicEnable = true
         package var traceTopicEnable = false
-        package var traceTopic = "RMQ_SYS_TRACE_TOPIC"
+        package var traceTopic = NameRules.traceTopic
         package var reviveQueueCount: Int32 = 8
         package var timerWheelEnable = true
         /// Topics there may be, system topics included; more are refused as SYSTEM_BUSY.

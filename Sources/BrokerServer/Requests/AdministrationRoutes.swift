@@ -8,6 +8,7 @@ extension RequestRouter {
     ) throws -> Bool {
         switch request.requestCode {
         case .updateBrokerConfig: try updateBrokerConfig(request, from: connection)
+        case .setCommitlogReadMode: try setCommitLogReadMode(request, from: connection)
         case .viewBrokerStatsData: try viewBrokerStats(request, from: connection)
         case .getBrokerConsumeStats: try getBrokerConsumeStats(request, from: connection)
         case .queryConsumeTimeSpan: try queryConsumeTimeSpan(request, from: connection)

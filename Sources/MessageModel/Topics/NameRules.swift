@@ -15,6 +15,7 @@ package enum NameRules {
     package static let halfTopic = "RMQ_SYS_TRANS_HALF_TOPIC"
     package static let opHalfTopic = "RMQ_SYS_TRANS_OP_HALF_TOPIC"
     package static let timerTopic = "rmq_sys_wheel_timer"
+    package static let traceTopic = "RMQ_SYS_TRACE_TOPIC"
 
     private static let systemTopics: Set<String> = [
         "TBW102", "SCHEDULE_TOPIC_XXXX", "BenchmarkTest", "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRACE_TOPIC",

@@ -113,9 +113,11 @@ final class LogSegments: Sendable {
 
     /// Where a failed flush is noted for the next recovery; nil when nothing is flushed.
     private let root: String?
+    private let readsAhead: NIOLockedValueBox<Bool>
 
-    init(files: any FileSystem, directory: String, root: String? = nil, fileBytes: Int) {
+    init(files: any FileSystem, directory: String, root: String? = nil, fileBytes: Int, readsAhead: Bool = true) {
         self.root = root
+        self.readsAhead = NIOLockedValueBox(readsAhead)
         self.files = files
         self.directory = directory
         self.fileBytes = fileBytes
@@ -124,6 +126,20 @@ final class LogSegments: Sendable {
     var all: [LogSegment] { list.withLockedValue { $0 } }
     /// Start of the oldest file.
     var minOffset: Int64 { list.withLockedValue { $0.first?.base ?? 0 } }
+
+    /// Whether touching a page of a file brings in what lies around it, of all files from now on.
+    func setReadAhead(_ isOn: Bool) {
+        creating.lock()
+        defer { creating.unlock() }
+        readsAhead.withLockedValue { $0 = isOn }
+        for segment in all + [preparedSegment].compactMap(\.self) { segment.region.setReadAhead(isOn) }
+    }
+
+    private func open(_ file: any StoreFile, at base: Int64, path: String) throws(FileSystemError) -> LogSegment {
+        let segment = try LogSegment(base: base, path: path, file: file)
+        if !readsAhead.withLockedValue({ $0 }) { segment.region.setReadAhead(false) }
+        return segment
+    }
 
     /// The file that holds a log offset.
     func segment(at offset: Int64) -> LogSegment? {
@@ -174,7 +190,7 @@ final class LogSegments: Sendable {
                             + "mappedFileSizeCommitLog=\(entry.size) or move the store away; opening", path: path)
                 }
                 guard let base = SegmentName.offset(of: entry.name) else { continue }
-                found.append(try LogSegment(base: base, path: path, file: files.openFile(path, mode: .existing)))
+                found.append(try open(files.openFile(path, mode: .existing), at: base, path: path))
             }
         } catch {
             throw StoreError(error.kind == .other ? .refused : .io, error.description)
@@ -249,7 +265,7 @@ final class LogSegments: Sendable {
         }
         do {
             let file = try files.openFile(path, mode: .create(size: fileBytes, reserve: true))
-            let segment = try LogSegment(base: base, path: path, file: file)
+            let segment = try open(file, at: base, path: path)
             // Its size before its first record: one that is short at a start is known to be unused.
             try file.synchronize()
             try files.synchronizeDirectory(directory)

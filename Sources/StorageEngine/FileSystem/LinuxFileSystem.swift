@@ -1,5 +1,6 @@
 import CStorageSupport
 import Glibc
+import Synchronization
 
 /// The `FileSystem` of a Linux machine.
 package struct LinuxFileSystem: FileSystem {
@@ -335,6 +336,7 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     private let path: String
     private let address: UnsafeMutableRawPointer
     private let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+    private let readsAhead = Atomic<Bool>(true)
 
     init(path: String, address: UnsafeMutableRawPointer, count: Int) {
         self.path = path
@@ -353,7 +355,7 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
         // The faults themselves would read ahead as far as the disk's read_ahead_kb says, and each such reading starts the
         // next: 8 MB of fresh pages zeroed in one go kept a core for 18 ms.
         _ = madvise(address + start, end - start, MADV_RANDOM)
-        defer { _ = madvise(address + start, end - start, MADV_NORMAL) }
+        defer { _ = madvise(address + start, end - start, advice) }
         _ = madvise(address + start, end - start, MADV_WILLNEED)
         let failure = storage_populate_write(address + start, end - start)
         // An old kernel faults page by page instead.
@@ -388,9 +390,12 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     }
 
     func setReadAhead(_ isOn: Bool) {
+        readsAhead.store(isOn, ordering: .relaxed)
         // A hint that is not taken changes nothing but speed.
-        _ = madvise(address, count, isOn ? MADV_NORMAL : MADV_RANDOM)
+        _ = madvise(address, count, advice)
     }
+
+    private var advice: Int32 { readsAhead.load(ordering: .relaxed) ? MADV_NORMAL : MADV_RANDOM }
 
     func synchronize(from offset: Int, count wanted: Int) throws(FileSystemError) {
         let start = offset & ~(pageSize - 1)

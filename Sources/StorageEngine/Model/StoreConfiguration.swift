@@ -45,6 +45,8 @@ package struct StoreConfiguration: Sendable {
     package var cleanForcibly = true
     /// `deleteUnreadWhenDiskFull` (not Apache's): forced cleaning takes what consumer groups have not consumed yet, too.
     package var deletesUnread = false
+    /// `dataReadAheadEnable`: whether a read of the log may bring what lies behind it into memory, too.
+    package var readsAhead = true
     /// `checkCRCOnRecover`.
     package var checkCRCOnRecover = true
     /// Written into the `abort` file, as Apache does: tells whose crash left it.

@@ -233,6 +233,10 @@ struct AdministrationTests {
         let version = world.test.broker.topics.snapshot.dataVersion
         let refused = try await world.ask(.updateBrokerConfig, body: ByteBuffer(string: "brokerConfigPath=/x"))
         #expect(refused.responseCode == .noPermission)
+        let mode = try await world.ask(.setCommitlogReadMode, SetCommitLogReadModeRequestHeader(mode: 7))
+        #expect(mode.responseCode == .invalidParameter)
+        let random = try await world.ask(.setCommitlogReadMode, SetCommitLogReadModeRequestHeader(mode: 1))
+        #expect(random.remark == "set commitlog readahead mode success, mode: 1")
         for code in [RequestCode.cleanExpiredConsumequeue, .cleanUnusedTopic, .deleteExpiredCommitlog] {
             #expect(try await world.ask(code).responseCode == .success)
         }

@@ -41,7 +41,7 @@ enum RecordedExceptions {
         513: "UPDATE_AND_CREATE_STATIC_TOPIC", 906: "EXCHANGE_BROKER_HA_INFO", 907: "GET_BROKER_HA_STATUS",
         908: "RESET_MASTER_FLUSH_OFFSET", 1007: "GET_BROKER_EPOCH_CACHE", 2001: "UPDATE_COLD_DATA_FLOW_CTR_CONFIG",
         2002: "REMOVE_COLD_DATA_FLOW_CTR_CONFIG", 2003: "GET_COLD_DATA_FLOW_CTR_INFO",
-        2004: "SET_COMMITLOG_READ_MODE", 200_052: "PEEK_MESSAGE",
+        200_052: "PEEK_MESSAGE",
     ]
 
     /// Codes whose answer hangs on what had happened before: any answer that Apache gave to the code will do, and these
