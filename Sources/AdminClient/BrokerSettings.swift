@@ -41,6 +41,19 @@ extension AdminClient {
         return answers
     }
 
+    /// Sets whether brokers read their log ahead, 0, or not, 1; what each says of it.
+    package func setCommitLogReadAhead(
+        mode: Int32, on target: BrokerTarget
+    ) async throws(AdminError) -> [BrokerAnswer<String?>] {
+        var answers: [BrokerAnswer<String?>] = []
+        for address in try await targets(target) {
+            let answer = try await callBroker(
+                address, .setCommitlogReadMode, SetCommitLogReadModeRequestHeader(mode: mode))
+            answers.append(BrokerAnswer(broker: address, value: answer.remark))
+        }
+        return answers
+    }
+
     /// The figures of brokers, by Apache's names.
     package func brokerStatus(of target: BrokerTarget) async throws(AdminError) -> [BrokerAnswer<[String: String]>] {
         var answers: [BrokerAnswer<[String: String]>] = []

@@ -93,4 +93,30 @@ extension AdminClient {
         }
         return answers
     }
+
+    /// How far the 4.x clients of a group say they are with a topic, by client, and what brokers remark, such as which
+    /// client did not answer.
+    package func clientOffsets(
+        group: String, topic: String, clientID: String? = nil
+    ) async throws(AdminError) -> (status: ConsumerStatus, remarks: [String]) {
+        guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
+        let header = GetConsumerStatusRequestHeader(topic: topic, group: group, clientAddr: clientID ?? "")
+        var status = ConsumerStatus()
+        var remarks: [String] = []
+        var refusal: AdminError?
+        var answers = 0
+        for address in route.brokers.compactMap(\.preferredAddress) {
+            do throws(AdminError) {
+                let answer = try await callBroker(address, .invokeBrokerToGetConsumerStatus, header, isRelayed: true)
+                // A client says the same to every broker it is connected to.
+                status.offsetsByClient.merge(try Self.decode(ConsumerStatus.self, answer).offsetsByClient) { $1 }
+                if let remark = answer.remark, !remark.isEmpty { remarks.append("\(address): \(remark)") }
+                answers += 1
+            } catch  where error.code == .refused {
+                refusal = error
+            }
+        }
+        if answers == 0, let refusal { throw refusal }
+        return (status, remarks)
+    }
 }

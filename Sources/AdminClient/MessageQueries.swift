@@ -65,13 +65,15 @@ extension AdminClient {
     }
 
     /// Where a message went.
-    package struct SentMessage: Sendable {
+    package struct SentMessage: Sendable, Hashable {
         /// The broker's name.
         package var brokerName: String
         /// The queue.
         package var queueId: Int32
         /// Id by store host and log offset.
         package var messageId: String
+        /// The message's UNIQ_KEY, which the broker made.
+        package var uniqueKey: String?
         /// Offset in the queue.
         package var queueOffset: Int64
     }
@@ -107,6 +109,6 @@ extension AdminClient {
         let header = try Self.header(SendMessageResponseHeader.self, answer)
         return SentMessage(
             brokerName: brokerName, queueId: header.queueId, messageId: header.messageId,
-            queueOffset: header.queueOffset)
+            uniqueKey: header.transactionId, queueOffset: header.queueOffset)
     }
 }

@@ -12,6 +12,8 @@ package struct SendTime: Sendable, Hashable {
     package var failure: String?
     /// Until the answer.
     package var millis: Double
+    /// What it came to; nil when it failed.
+    package var sent: AdminClient.SentMessage?
 }
 
 extension AdminClient {
@@ -37,8 +39,9 @@ extension AdminClient {
             let queue = queues[number % queues.count]
             let start = ContinuousClock.now
             var failure: String?
+            var sent: SentMessage?
             do throws(AdminError) {
-                _ = try await send(
+                sent = try await send(
                     topic: topic, body: body, properties: properties, queueId: queue.queueId,
                     brokerName: queue.broker, address: queue.address, nowMillis: nowMillis)
             } catch {
@@ -47,7 +50,8 @@ extension AdminClient {
             let spent = ContinuousClock.now - start
             let millis = Double(spent.components.seconds) * 1_000 + Double(spent.components.attoseconds) / 1e15
             times.append(
-                SendTime(brokerName: queue.broker, queueId: queue.queueId, failure: failure, millis: millis))
+                SendTime(brokerName: queue.broker, queueId: queue.queueId, failure: failure, millis: millis, sent: sent)
+            )
         }
         return times
     }

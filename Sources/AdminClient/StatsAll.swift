@@ -59,7 +59,7 @@ extension AdminClient {
     }
 
     /// What a broker counted under a name and key; nil when nothing.
-    private func stats(_ name: String, _ key: String, at address: String) async throws(AdminError) -> BrokerStatsData? {
+    func stats(_ name: String, _ key: String, at address: String) async throws(AdminError) -> BrokerStatsData? {
         do throws(AdminError) {
             let answer = try await callBroker(
                 address, .viewBrokerStatsData, ViewBrokerStatsRequestHeader(statsName: name, statsKey: key))

@@ -64,7 +64,7 @@ enum AdminProgram {
     }
 
     private static func unknown(_ name: String) -> Int32 {
-        if let reason = Command.leftOut[name] {
+        if let (name, reason) = Command.leftOut.first(where: { $0.key.lowercased() == name.lowercased() }) {
             Console.printError("mqadmin: there is no command '\(name)' here: \(reason).")
             return 2
         }

@@ -26,15 +26,55 @@ struct Command: Sendable {
         .updateNamesrvConfig, .resetOffsetByTime, .skipAccumulatedMessage, .setConsumeMode, .updateTopicPerm,
         .updateTopicList, .updateSubGroupList, .printMsg, .consumeMessage, .queryCq, .producer, .checkMsgSendRT,
         .clusterRT, .haStatus, .getBrokerLiteInfo, .getParentTopicInfo, .getLiteTopicInfo, .getLiteClientInfo,
-        .getLiteGroupInfo, .triggerLiteDispatch,
+        .getLiteGroupInfo, .triggerLiteDispatch, .sendMsgStatus, .printMsgByQueue, .consumer, .getConsumerStatus,
+        .queryMsgTraceById, .decodeMessageId, .exportConfigs, .exportMetadata, .exportMetrics, .exportPopRecord,
+        .setCommitLogReadAheadMode,
     ]
 
-    /// Commands of Apache's tool that this one does not have, and what to use instead.
-    static let leftOut = [
-        "startMonitoring":
-            "it watches consumers and reports nothing but to the log of its own process; ask consumerProgress --json and "
-            + "consumerConnection --json at intervals instead"
-    ]
+    /// Commands of Apache's tool that this one does not have, with the reason or what to use instead.
+    static let leftOut: [String: String] = {
+        var reasons = [
+            "startMonitoring":
+                "it watches consumers and reports nothing but to the log of its own process; ask consumerProgress --json "
+                + "and consumerConnection --json at intervals instead",
+            "dumpCompactionLog": "compaction topics are not supported",
+        ]
+        let features = [
+            ("static topics are not supported", ["updateStaticTopic", "remappingStaticTopic"]),
+            ("a process is one broker, not a container of several", ["addBroker", "removeBroker"]),
+            (
+                "there is no replication yet, and no controller",
+                [
+                    "resetMasterFlushOffset", "getSyncStateSet", "getBrokerEpoch", "getControllerMetaData",
+                    "getControllerConfig", "updateControllerConfig", "electMaster", "cleanBrokerMetadata",
+                ]
+            ),
+            (
+                "cold data is not treated apart",
+                [
+                    "updateColdDataFlowCtrGroupConfig", "removeColdDataFlowCtrGroupConfig", "getColdDataFlowCtrInfo",
+                ]
+            ),
+            (
+                "there is no access control yet",
+                [
+                    "createUser", "updateUser", "deleteUser", "getUser", "listUser", "copyUser", "createAcl",
+                    "updateAcl", "deleteAcl", "getAcl", "listAcl", "copyAcl",
+                ]
+            ),
+            (
+                "queues and settings are not kept in RocksDB",
+                [
+                    "rocksDBConfigToJson", "exportMetadataInRocksDB", "checkRocksdbCqWriteProgress",
+                    "switchTimerEngine",
+                ]
+            ),
+        ]
+        for (reason, names) in features {
+            for name in names { reasons[name] = reason }
+        }
+        return reasons
+    }()
 
     var allOptions: [CommandOption] { options + CommandOption.common }
 

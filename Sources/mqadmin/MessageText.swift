@@ -4,21 +4,13 @@ import RemotingCodec
 
 /// Stored messages in words and as JSON.
 enum MessageText {
-    /// Largest body that is shown unpacked.
-    private static let bodyBytesMax = 64 << 20
-
     /// The id by store host and log offset.
     static func id(_ record: MessageRecord) -> String {
         OffsetMessageId(host: record.storeHost.address, port: record.storeHost.port, logOffset: record.logOffset).text
     }
 
-    /// The body as text, unpacked where zlib packed it.
-    static func body(_ record: MessageRecord) -> String {
-        guard record.sysFlag.contains(.compressed),
-            let unpacked = try? Zlib.inflate(record.body, byteCountMax: bodyBytesMax)
-        else { return String(buffer: record.body) }
-        return String(buffer: unpacked)
-    }
+    /// The body as text.
+    static func body(_ record: MessageRecord) -> String { String(buffer: record.unpackedBody) }
 
     /// The properties by name.
     static func properties(_ record: MessageRecord) -> [String: String] {

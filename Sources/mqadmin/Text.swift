@@ -36,7 +36,8 @@ extension Double {
 /// Local times as Apache's tools print them.
 enum LocalTime {
     /// `2026-11-23 03:35:23,042`
-    static func text(millis: Int64) -> String {
+    static func text(millis given: Int64) -> String {
+        let millis = max(0, min(given, endOfYear9999))
         var seconds = time_t(millis / 1_000)
         var parts = tm()
         localtime_r(&seconds, &parts)
@@ -45,6 +46,26 @@ enum LocalTime {
         let date = "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
         let time = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
         return "\(date) \(time),\(String(repeating: "0", count: 3 - fraction.count))\(fraction)"
+    }
+
+    private static let endOfYear9999: Int64 = 253_402_300_799_999
+
+    /// `2026-11-23#03:35:23:042`, as options take it.
+    static func optionText(millis: Int64) -> String {
+        String(text(millis: millis).map { $0 == " " ? "#" : $0 == "," ? ":" : $0 })
+    }
+
+    /// The start of the month of a time.
+    static func monthStart(of millis: Int64) -> Int64 {
+        var seconds = time_t(millis / 1_000)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        parts.tm_mday = 1
+        parts.tm_hour = 0
+        parts.tm_min = 0
+        parts.tm_sec = 0
+        parts.tm_isdst = -1
+        return Int64(mktime(&parts)) * 1_000
     }
 
     /// The time of an option: `now`, milliseconds since 1970, or local time as `yyyy-MM-dd#HH:mm:ss:SSS`; nil when the

@@ -10,7 +10,7 @@ from harness.legacy import LegacyConsumer, produce
 from harness.remoting import HEART_BEAT, RemotingSocket, frame, header
 from harness.waiting import eventually
 
-CONSUME_MESSAGE_DIRECTLY, GET_CONSUMER_RUNNING_INFO = 309, 307
+CONSUME_MESSAGE_DIRECTLY, GET_CONSUMER_RUNNING_INFO, GET_CONSUMER_STATUS_FROM_CLIENT = 309, 307, 221
 
 
 def wanted(prefix: str, count: int) -> set[str]:
@@ -137,6 +137,7 @@ class AnsweringClient(threading.Thread):
 
     def __init__(self, address: str, group: str, topic: str, client_id: str):
         super().__init__(daemon=True)
+        self._topic = topic
         self.asked: list[tuple[dict, bytes]] = []
         self._socket = RemotingSocket(address, timeout=30)
         # Its answer is read with whatever else comes.
@@ -161,6 +162,9 @@ class AnsweringClient(threading.Thread):
                     "properties": {"PROP_CONSUME_TYPE": "CONSUME_PASSIVELY"}, "subscriptionSet": [], "mqTable": {}},
                 CONSUME_MESSAGE_DIRECTLY: {
                     "autoCommit": True, "consumeResult": "CR_SUCCESS", "order": False, "spentTimeMills": 1},
+                GET_CONSUMER_STATUS_FROM_CLIENT: {"messageQueueTable": {
+                    json.dumps({"topic": self._topic, "brokerName": "broker-a", "queueId": queue}): offset
+                    for queue, offset in ((0, 7), (1, 3))}},
             }
             answer = answers.get(head["code"]) if head["flag"] & 1 == 0 else None
             if answer is None:
@@ -195,3 +199,27 @@ def test_a_client_consumes_a_message_at_once(fresh_cluster):
         lambda: cluster.admin.run("consumerConnection", "-g", group).status == 1, "the broker has noticed that it is gone")
     gone = cluster.admin.run("queryMsgById", "-i", sent["msgId"], "-g", group, "-d", "10.0.0.8@7")
     assert gone.status == 1 and "not online" in gone.errors
+
+
+def test_a_client_says_how_far_it_is(cluster):
+    topic, group = cluster.topic(queues=2), cluster.group()
+    client = AnsweringClient(cluster.broker.address, group, topic, "10.0.0.8@7")
+    client.start()
+    ask = ["getConsumerStatus", "-g", group, "-t", topic]
+    # Only one of the two brokers knows the group.
+    told = eventually(
+        lambda: cluster.admin.run(*ask, "--json").json if cluster.admin.run(*ask).status == 0 else None,
+        "the broker knows the client")
+    assert [(r["clientId"], r["brokerName"], r["queueId"], r["offset"]) for r in told["offsets"]] == [
+        ("10.0.0.8@7", "broker-a", 0, 7), ("10.0.0.8@7", "broker-a", 1, 3)]
+    assert told["remarks"] == [] and client.asked[-1][0]["extFields"]["topic"] == topic
+    text = cluster.admin.run(*ask, "-i", "10.0.0.8@7").expect_success().output.splitlines()
+    assert text[0] == f"get consumer status from client. group={group}, topic={topic}, originClientId=10.0.0.8@7"
+    assert [line.split() for line in text[1:3]] == [
+        ["#clientId", "#brokerName", "#queueId", "#offset"], ["10.0.0.8@7", "broker-a", "0", "7"]]
+    assert cluster.admin.run(*ask, "-i", "10.0.0.9@9", "--json").expect_success().json["offsets"] == []
+    client.close()
+    nobody = cluster.admin.run("getConsumerStatus", "-g", "nobody-here", "-t", topic)
+    assert nobody.status == 1 and "not online" in nobody.errors
+    assert cluster.admin.run(*ask[:-1], "no-such-topic").status == 1
+    assert cluster.admin.run(*ask[:3]).status == 2

@@ -41,6 +41,27 @@ import Testing
                 counter: 0) == (try goldenValue("createUniqID (example, varies)")))
     }
 
+    @Test func uniqueKeysAreTakenApart() throws {
+        let key = UniqueKey.make(
+            host: [192, 0, 2, 2], processId: 28_512, salt: 7, millisSinceMonthStart: 1_874_269_693, counter: 9)
+        #expect(
+            try DecodedUniqueKey(parsing: key)
+                == .remoting(host: [192, 0, 2, 2], processId: 28_512, millisSinceMonthStart: 1_874_269_693, counter: 9))
+        let ipv6 = [UInt8](0..<16)
+        let long = UniqueKey.make(host: ipv6, processId: 1, salt: 2, millisSinceMonthStart: 3, counter: 4)
+        #expect(
+            try DecodedUniqueKey(parsing: long)
+                == .remoting(host: ipv6, processId: 1, millisSinceMonthStart: 3, counter: 4))
+        #expect(
+            try DecodedUniqueKey(parsing: "01010203040506000700000E1000000001")
+                == .v5(
+                    hardwareAddress: [1, 2, 3, 4, 5, 6], processId: 7, timeMillis: 1_609_462_800_000,
+                    counter: 1))
+        for bad in ["", "01", "02010203040506000700000E1000000001", String(repeating: "G", count: 32)] {
+            #expect(throws: ModelError.self) { try DecodedUniqueKey(parsing: bad) }
+        }
+    }
+
     @Test func propertyText() throws {
         let pairs = [("KEYS", "k1 k2"), ("TAGS", "T"), ("empty", ""), ("uni", "世")]
         let text = PropertyText.encode(pairs.map { (name: $0.0, value: $0.1) })

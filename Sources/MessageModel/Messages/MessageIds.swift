@@ -50,6 +50,39 @@ package enum UniqueKey {
     }
 }
 
+/// What the id that a client gave a message tells of the client and of the time.
+package enum DecodedUniqueKey: Hashable, Sendable {
+    /// Of remoting clients and brokers: the time is counted from the first of a month that the id does not tell.
+    case remoting(host: [UInt8], processId: UInt16, millisSinceMonthStart: UInt32, counter: UInt16)
+    /// Of v5 clients.
+    case v5(hardwareAddress: [UInt8], processId: UInt16, timeMillis: Int64, counter: UInt32)
+
+    /// Reads 32 or 56 digits, or the 34 of a v5 client.
+    package init(parsing text: String) throws(ModelError) {
+        let counts = [32, 34, 56]
+        guard counts.contains(text.utf8.count), let bytes = HexText.bytes(text) else {
+            throw ModelError(.invalidMessageId, "a message id has 32, 34 or 56 hexadecimal digits")
+        }
+        func number(_ range: Range<Int>) -> UInt32 { bytes[range].reduce(0) { $0 << 8 | UInt32($1) } }
+        guard bytes.count == 17 else {
+            let start = bytes.count - 12
+            self = .remoting(
+                host: Array(bytes[..<start]), processId: UInt16(number(start..<start + 2)),
+                millisSinceMonthStart: number(start + 6..<start + 10), counter: UInt16(number(start + 10..<start + 12)))
+            return
+        }
+        guard bytes[0] == 1 else {
+            throw ModelError(.invalidMessageId, "a message id of 34 digits begins with 01")
+        }
+        self = .v5(
+            hardwareAddress: Array(bytes[1..<7]), processId: UInt16(number(7..<9)),
+            timeMillis: Self.startOf2021 + Int64(number(9..<13)) * 1_000, counter: number(13..<17))
+    }
+
+    /// 2021-01-01 00:00:00 UTC, from which v5 clients count.
+    private static let startOf2021: Int64 = 1_609_459_200_000
+}
+
 /// Bytes as hexadecimal text.
 package enum HexText {
     /// Upper-case digits of bytes.

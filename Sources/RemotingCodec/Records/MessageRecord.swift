@@ -15,9 +15,11 @@ package struct RecordHost: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// `1.2.3.4:port` or `[v6]:port`.
-    package var description: String {
-        let text = (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: address), port: 0))?.ipAddress ?? "unknown"
-        return address.count == 16 ? "[\(text)]:\(port)" : "\(text):\(port)"
+    package var description: String { address.count == 16 ? "[\(ip)]:\(port)" : "\(ip):\(port)" }
+
+    /// The address alone.
+    package var ip: String {
+        (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: address), port: 0))?.ipAddress ?? "unknown"
     }
 }
 
@@ -118,6 +120,13 @@ package struct MessageRecord: Sendable {
 
     /// The body as stored, compressed when `sysFlag` says so.
     package var body: ByteBuffer { slice(bodyRange) }
+    /// The body, unpacked where zlib packed it; as it is stored where it is packed otherwise or too large.
+    package var unpackedBody: ByteBuffer {
+        guard sysFlag.contains(.compressed), let unpacked = try? Zlib.inflate(body, byteCountMax: Self.unpackedBytesMax)
+        else { return body }
+        return unpacked
+    }
+    private static let unpackedBytesMax = 64 << 20
     /// The property string's bytes.
     package var properties: ByteBuffer { slice(propertiesRange) }
     /// The whole record.

@@ -35,6 +35,28 @@ extension Command {
                     answers.map { ["broker": .string($0.broker), "remark": $0.value.map { .string($0) } ?? .null] }))
         })
 
+    static let setCommitLogReadAheadMode = Command(
+        name: "setCommitLogReadAheadMode", summary: "Set read ahead mode for all commitlog files.",
+        options: brokers + [
+            CommandOption(
+                "m", "commitLogReadAheadMode", "set the CommitLog read ahead mode; 0 is default, 1 random read",
+                isRequired: true)
+        ],
+        worksWithoutNameServer: { $0.isGiven("brokerAddr") },
+        run: { options, admin in
+            let answers = try await admin.setCommitLogReadAhead(
+                mode: try options.int32("commitLogReadAheadMode", default: 0, in: 0...1), on: try target(options))
+            return CommandOutput(
+                lines: answers.flatMap {
+                    [
+                        "============\($0.broker)============",
+                        "commitLog set readAhead mode rstStr\($0.value ?? "null")",
+                    ]
+                },
+                json: .array(
+                    answers.map { ["broker": .string($0.broker), "remark": $0.value.map { .string($0) } ?? .null] }))
+        })
+
     static let cleanExpiredCQ = cleaning(
         "cleanExpiredCQ", "Clean expired ConsumeQueue on broker.", .cleanExpiredConsumequeue)
     static let cleanUnusedTopic = cleaning(

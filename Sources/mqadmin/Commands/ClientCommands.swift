@@ -12,7 +12,9 @@ extension Command {
 
     private static func clientLines(_ connections: [ClientConnection]) -> [String] {
         [clientLine(["#ClientId", "#ClientAddr", "#Language", "#Version"])]
-            + connections.map { clientLine([$0.clientId, $0.address, $0.language.name, "\($0.version)"]) }
+            + connections.map {
+                clientLine([$0.clientId, $0.address, $0.language.name, ProtocolVersion.name(of: $0.version)])
+            }
     }
 
     static let consumerConnection = Command(
@@ -89,5 +91,45 @@ extension Command {
                 json.append(answer.broker, answer.value ?? .null)
             }
             return CommandOutput(lines: lines, json: .object(json))
+        })
+
+    /// Apache's older name of the same.
+    static let consumer = Command(
+        name: "consumer", summary: "Query consumer's connection, status, etc.", options: consumerStatus.options,
+        worksWithoutNameServer: consumerStatus.worksWithoutNameServer, run: consumerStatus.run)
+
+    static let getConsumerStatus = Command(
+        name: "getConsumerStatus", summary: "get consumer status from client.",
+        options: [
+            CommandOption("g", "group", "set the consumer group", isRequired: true),
+            CommandOption("t", "topic", "set the topic", isRequired: true),
+            CommandOption("i", "originClientId", "set the consumer clientId"),
+        ],
+        run: { options, admin in
+            let (group, topic) = (try options.required("group"), try options.required("topic"))
+            let client = options.string("originClientId") ?? ""
+            let (status, remarks) = try await admin.clientOffsets(group: group, topic: topic, clientID: client)
+            func line(_ columns: [String]) -> String {
+                zip(columns, [50, 15, 15, 0]).map { $0.padded($1) }.joined(separator: "  ")
+            }
+            var lines = [
+                "get consumer status from client. group=\(group), topic=\(topic), originClientId=\(client)",
+                line(["#clientId", "#brokerName", "#queueId", "#offset"]),
+            ]
+            var rows: [JSONValue] = []
+            for (client, offsets) in status.offsetsByClient.sorted(by: { $0.key < $1.key }) {
+                let queues = offsets.sorted {
+                    ($0.key.brokerName, $0.key.queueId) < ($1.key.brokerName, $1.key.queueId)
+                }
+                for (queue, offset) in queues {
+                    lines.append(line([client.front(50), queue.brokerName, "\(queue.queueId)", "\(offset)"]))
+                    rows.append([
+                        "clientId": .string(client), "brokerName": .string(queue.brokerName),
+                        "queueId": .integer(Int64(queue.queueId)), "offset": .integer(offset),
+                    ])
+                }
+            }
+            return CommandOutput(
+                lines: lines + remarks, json: ["offsets": .array(rows), "remarks": .array(remarks.map { .string($0) })])
         })
 }

@@ -34,6 +34,45 @@ extension Command {
             return reading.output
         })
 
+    static let printMsgByQueue = Command(
+        name: "printMsgByQueue", summary: "Print Message Detail by queueId.",
+        options: [
+            topic, CommandOption("a", "brokerName", "broker name", isRequired: true),
+            CommandOption("i", "queueId", "queue id", isRequired: true),
+            CommandOption("c", "charsetName", "CharsetName: UTF-8"),
+            CommandOption("s", "subExpression", "Subscribe Expression(eg: TagA || TagB)"),
+            CommandOption("b", "beginTimestamp", "Begin timestamp\(timeForms)"),
+            CommandOption("e", "endTimestamp", "End timestamp\(timeForms)"),
+            CommandOption("p", "print msg", "print msg. eg: true | false(default)"),
+            CommandOption("d", "printBody", "print body. eg: true | false(default)"),
+            CommandOption("f", "calculate", "calculate by tag. eg: true | false(default)"),
+        ],
+        run: { options, admin in
+            try checkCharset(options.string("charsetName"))
+            var reading = QueueReading(
+                admin: admin, isJSON: options.isGiven(CommandOption.json.long),
+                showsBody: try options.bool("printBody", default: false))
+            reading.expression = options.string("subExpression") ?? "*"
+            reading.showsMessages = try options.bool("print msg", default: false)
+            reading.showsStatus = false
+            reading.countsTags = try options.bool("calculate", default: false)
+            let queues = try await admin.readableQueues(
+                topic: try options.required("topic"), brokerName: try options.required("brokerName"),
+                queueId: try options.int32("queueId", default: 0, in: 0...65_535),
+                fromMillis: try LocalTime.millis(option: "beginTimestamp", of: options),
+                toMillis: try LocalTime.millis(option: "endTimestamp", of: options))
+            for queue in queues { try await reading.read(queue, from: queue.minOffset, to: queue.maxOffset) }
+            let tags = reading.tagCounts
+            return CommandOutput(
+                lines: tags.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map {
+                    "Tag: \($0.key.padded(30)) Count: \($0.value)"
+                },
+                json: [
+                    "messages": reading.output.json,
+                    "tags": .object(JSONObject(sorted: tags) { .integer(Int64($0)) }),
+                ])
+        })
+
     private static func checkCharset(_ name: String?) throws {
         guard let name, name.uppercased() != "UTF-8" else { return }
         throw UsageError(description: "--charsetName must be UTF-8, not \(name)")
@@ -125,57 +164,4 @@ extension Command {
             }
             return CommandOutput(lines: lines, json: found.json)
         })
-}
-
-/// Reads queues and shows what it finds: at once as text, at the end as JSON.
-private struct QueueReading {
-    let admin: AdminClient
-    let isJSON: Bool
-    let showsBody: Bool
-    var group = AdminClient.toolsGroup
-    var expression = "*"
-    /// Shown before each batch of messages.
-    var foundLine: String?
-    private var found: [JSONValue] = []
-
-    init(admin: AdminClient, isJSON: Bool, showsBody: Bool) {
-        self.admin = admin
-        self.isJSON = isJSON
-        self.showsBody = showsBody
-    }
-
-    /// Messages asked for at once.
-    private static let batchCount: Int32 = 32
-
-    func show(_ line: String) {
-        if !isJSON { Console.print(line) }
-    }
-
-    mutating func read(_ queue: ReadableQueue, from start: Int64, to end: Int64) async throws {
-        var offset = start
-        while offset < end {
-            let pulled = try await admin.pull(
-                queue, from: offset, count: min(Self.batchCount, Int32(clamping: end - offset)), group: group,
-                expression: expression)
-            let place = MessageText.queue(queue.queue)
-            if let foundLine, pulled.status == .found { show(foundLine) }
-            for record in pulled.records {
-                if isJSON {
-                    found.append(MessageText.json(record, showsBody: showsBody))
-                } else {
-                    show(MessageText.line(record, brokerName: queue.queue.brokerName, showsBody: showsBody))
-                }
-            }
-            if pulled.status == .noMatchedMessage {
-                show("\(place) no matched msg. status=\(pulled.status.rawValue), offset=\(pulled.nextOffset)")
-            }
-            guard pulled.mayGoOn, pulled.nextOffset > offset else {
-                return show(
-                    "\(place) print msg finished. status=\(pulled.status.rawValue), offset=\(pulled.nextOffset)")
-            }
-            offset = pulled.nextOffset
-        }
-    }
-
-    var output: CommandOutput { CommandOutput(lines: [], json: .array(found)) }
 }

@@ -37,6 +37,43 @@ extension Command {
                 json: ["sends": .array(json), "averageRtMillis": .double(times.averageMillis)])
         })
 
+    static let sendMsgStatus = Command(
+        name: "sendMsgStatus", summary: "Send msg to broker.",
+        options: [
+            CommandOption(
+                "b", "brokerName", "Broker Name e.g. clusterName_brokerName as DefaultCluster_broker-a",
+                isRequired: true),
+            CommandOption("s", "messageSize", "Message Size, Default: 128"),
+            CommandOption("c", "count", "send message count, Default: 50"),
+        ],
+        run: { options, admin in
+            // Every broker has a topic of its own name.
+            let topic = try options.required("brokerName")
+            let times = try await admin.sendTimes(
+                topic: topic, count: 1 + Int(try options.int32("count", default: 50, in: 1...1_000_000)),
+                bodyBytes: Int(try options.int32("messageSize", default: 128, in: 0...(64 << 20))),
+                nowMillis: LocalTime.nowMillis)
+            if let failure = times.lazy.compactMap(\.failure).first { throw AdminError(.refused, failure) }
+            var output = CommandOutput(lines: [], json: .null)
+            var results: [JSONValue] = []
+            // The first opened the connection.
+            for time in times.dropFirst() {
+                guard let sent = time.sent else { continue }
+                let queue = MessageQueue(topic: topic, brokerName: sent.brokerName, queueId: sent.queueId)
+                output.lines.append(
+                    "rt=\(time.millis.fixed(0))ms, SendResult=SendResult [sendStatus=SEND_OK, "
+                        + "msgId=\(sent.uniqueKey ?? sent.messageId), offsetMsgId=\(sent.messageId), "
+                        + "messageQueue=\(MessageText.queue(queue)), queueOffset=\(sent.queueOffset)]")
+                results.append([
+                    "rtMillis": .double(time.millis), "sendStatus": "SEND_OK",
+                    "msgId": .string(sent.uniqueKey ?? sent.messageId), "offsetMsgId": .string(sent.messageId),
+                    "messageQueue": queue.json, "queueOffset": .integer(sent.queueOffset),
+                ])
+            }
+            output.json = .array(results)
+            return output
+        })
+
     static let clusterRT = Command(
         name: "clusterRT", summary: "List All clusters Message Send RT.",
         options: [

@@ -1,0 +1,231 @@
+"""Commands of mqadmin that try brokers out, trace messages and write what there is into files."""
+
+import json
+import time
+
+import pytest
+from harness.programs import Program
+from harness.remoting import HEART_BEAT, RemotingSocket, frame, header
+from harness.waiting import eventually
+
+
+def sent(cluster, topic: str, body: str, *options: str) -> dict:
+    return cluster.admin.run("sendMessage", "-t", topic, "-p", body, *options, "--json").expect_success().json
+
+
+def test_sends_to_the_topic_of_a_broker(cluster):
+    broker = cluster.broker.broker_name
+    before = cluster.admin.stored_count(broker)
+    results = cluster.admin.run("sendMsgStatus", "-b", broker, "-s", "200", "-c", "3", "--json").expect_success().json
+    assert [r["sendStatus"] for r in results] == ["SEND_OK"] * 3 and all(r["rtMillis"] > 0 for r in results)
+    # One more, which opens the connection, is not shown.
+    eventually(lambda: cluster.admin.stored_count(broker) == before + 4, "they are stored")
+    (found,) = cluster.admin.run("queryMsgById", "-i", results[0]["offsetMsgId"], "--json").expect_success().json
+    assert (found["topic"], len(found["body"])) == (broker, 200)
+    assert found["properties"]["UNIQ_KEY"] == results[0]["msgId"]
+    text = cluster.admin.run("sendMsgStatus", "-b", broker, "-c", "1").expect_success().output
+    assert text.startswith("rt=") and f"messageQueue=MessageQueue [topic={broker}, brokerName={broker}, queueId=" in text
+    assert cluster.admin.run("sendMsgStatus", "-b", broker, "-c", "0").status == 2
+    absent = cluster.admin.run("sendMsgStatus", "-b", "no-such-broker")
+    assert absent.status == 1 and "no-such-broker" in absent.errors
+
+
+def test_a_queue_is_printed_and_counted_by_tag(cluster):
+    topic, broker = cluster.topic(queues=1), cluster.broker.broker_name
+    for number, tag in enumerate(["A", "B", "A"]):
+        sent(cluster, topic, f"body {number}", "-c", tag, "-b", broker, "-i", "0")
+    sent(cluster, topic, "no tag", "-b", broker, "-i", "0")
+    eventually(lambda: cluster.admin.stored_count(topic) == 4, "they are stored")
+    queue = ["printMsgByQueue", "-t", topic, "-a", broker, "-i", "0"]
+    assert cluster.admin.run(*queue).expect_success().output == ""
+    counted = cluster.admin.run(*queue, "-f", "true").expect_success().output
+    assert counted.splitlines() == [f"Tag: {'A':30} Count: 2", f"Tag: {'B':30} Count: 1"]
+    printed = cluster.admin.run(*queue, "-p", "true").expect_success().output
+    assert printed.count("MSGID: ") == 4 and printed.count("BODY: NOT PRINT BODY") == 4
+    both = cluster.admin.run(*queue, "-p", "true", "-d", "true", "-f", "true", "-s", "A", "--json").expect_success().json
+    assert [m["body"] for m in both["messages"]] == ["body 0", "body 2"] and both["tags"] == {"A": 2}
+    future = str(int(time.time() * 1000) + 60_000)
+    assert cluster.admin.run(*queue, "-p", "true", "-b", future, "--json").expect_success().json["messages"] == []
+    assert cluster.admin.run("printMsgByQueue", "-t", topic, "-a", broker).status == 2
+    assert cluster.admin.run(*queue, "-p", "perhaps").status == 2
+    assert cluster.admin.run(*queue[:-1], "7").status == 1
+
+
+def test_what_became_of_a_message(cluster):
+    """The entries are what Java clients write: see TraceDataEncoder."""
+    traces, message = cluster.topic(queues=1), "7F0000010001" + cluster.name().encode().hex().upper()[-20:]
+    at = int(time.time() * 1000)
+
+    def entry(*fields: str) -> str:
+        return "\1".join(fields) + "\2"
+
+    pub = entry("Pub", str(at), "DefaultRegion", "P1", "Orders", message, "TagA", "key1", "10.0.0.1:10911", "5", "7",
+                "0", "0A00000100002A9F0000000000000000", "true")
+    other = entry("Pub", str(at), "DefaultRegion", "P1", "Orders", "OTHER", "", "", "", "5", "7", "0", "X", "true")
+    before = entry("SubBefore", str(at + 5), "DefaultRegion", "C1", "REQ", message, "0", "key1")
+    after = entry("SubAfter", "REQ", message, "12", "false", "key1", "1", str(at + 20), "C1")
+    for body in (pub + other, before, after):
+        sent(cluster, traces, body, "-k", f"{message} key1")
+    query = ["queryMsgTraceById", "-i", message, "-t", traces]
+    found = eventually(
+        lambda: len(cluster.admin.run(*query, "--json").json) == 3 and cluster.admin.run(*query, "--json").json
+        if cluster.admin.run(*query).status == 0 else None, "the entries are indexed")
+    by_type = {e["type"]: e for e in found}
+    assert set(by_type) == {"Pub", "SubBefore", "SubAfter"} and {e["msgId"] for e in found} == {message}
+    assert by_type["Pub"] == {
+        "type": "Pub", "msgId": message, "groupName": "P1", "clientHost": "127.0.0.1", "timestamp": at, "costTime": 7,
+        "success": True, "topic": "Orders", "keys": "key1"}
+    assert by_type["SubBefore"]["groupName"] == "C1" and by_type["SubBefore"]["success"] is None
+    assert (by_type["SubAfter"]["costTime"], by_type["SubAfter"]["success"]) == (12, False)
+    when = [time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(millis / 1000)) for millis in (at, at + 20)]
+    lines = [line.split() for line in cluster.admin.run(*query).expect_success().output.splitlines() if line]
+    assert lines == [
+        ["#Type", "#ProducerGroup", "#ClientHost", "#SendTime", "#CostTimes", "#Status"],
+        ["Pub", "P1", "127.0.0.1", *when[0].split(), "7ms", "success"],
+        ["#Type", "#ConsumerGroup", "#ClientHost", "#ConsumerTime", "#CostTimes", "#Status"],
+        ["Sub", "C1", "127.0.0.1", *when[1].split(), "12ms", "failed"],
+    ]
+    assert cluster.admin.run(*query, "-b", "yesterday").status == 2
+    assert cluster.admin.run("queryMsgTraceById", "-i", "NOBODY", "-t", traces).status == 1
+    untraced = cluster.admin.run("queryMsgTraceById", "-i", message)
+    assert untraced.status == 1 and "RMQ_SYS_TRACE_TOPIC" in untraced.errors
+
+
+def test_ids_are_taken_apart(cluster):
+    made = int(time.time() * 1000)
+    sent(cluster, topic := cluster.topic(), "x", "-k", "k")
+    (message,) = eventually(
+        lambda: cluster.admin.run("queryMsgByKey", "-t", topic, "-k", "k", "--json").json
+        if cluster.admin.run("queryMsgByKey", "-t", topic, "-k", "k").status == 0 else None, "the key is indexed")
+    unique = message["properties"]["UNIQ_KEY"]
+    parts = cluster.admin.run("decodeMessageId", "-i", unique, "--json", namesrv=False).expect_success().json
+    assert parts["ip"] == "127.0.0.1" and made - 1_000 <= parts["timestamp"] <= made + 10_000
+    text = cluster.admin.run("DecodeMessageId", "-i", unique, namesrv=False).expect_success().output
+    assert text.splitlines() == ["ip=127.0.0.1", f"date={parts['date']}"]
+    v5 = cluster.admin.run("decodeMessageId", "-i", "01" + "56AB4C02F9D1" + "0007" + "00000E10" + "00000001", "--json")
+    assert v5.expect_success().json["mac"] == "56:AB:4C:02:F9:D1"
+    assert (v5.json["timestamp"], v5.json["processId"]) == (1_609_459_200_000 + 3_600_000, 7)
+    for wrong in ("77", "zz" * 16):
+        refused = cluster.admin.run("decodeMessageId", "-i", wrong)
+        assert refused.status == 1 and "hexadecimal digits" in refused.errors
+    assert cluster.admin.run("decodeMessageId").status == 2
+
+
+def exported(cluster, tmp_path, command: str, file: str, *options: str):
+    folder = tmp_path / "made" / "by the tool"
+    done = cluster.admin.run(command, *options, "-f", str(folder)).expect_success()
+    assert done.output.strip() == f"export {folder}/{file} success"
+    return json.loads((folder / file).read_text())
+
+
+def test_configs_are_exported(cluster, tmp_path):
+    export = exported(cluster, tmp_path, "exportConfigs", "configs.json", "-c", "DefaultCluster")
+    assert export["clusterScale"] == {"namesrvSize": 1, "masterBrokerSize": 2, "slaveBrokerSize": 0}
+    assert set(export["brokerConfigs"]) == {b.broker_name for b in cluster.brokers}
+    config = export["brokerConfigs"][cluster.broker.broker_name]
+    assert (config["brokerName"], config["flushDiskType"]) == (cluster.broker.broker_name, "ASYNC_FLUSH")
+    assert "listenPort" not in config
+    assert cluster.admin.run("exportConfigs").status == 2
+    assert cluster.admin.run("exportConfigs", "-c", "no-such-cluster", "-f", str(tmp_path)).status == 1
+    (tmp_path / "a file").write_text("")
+    unwritable = cluster.admin.run("exportConfigs", "-c", "DefaultCluster", "-f", str(tmp_path / "a file"))
+    assert unwritable.status == 1 and f"{tmp_path}/a file/configs.json" in unwritable.errors
+
+
+def test_topics_and_groups_are_exported(cluster, tmp_path):
+    topic, group = cluster.topic(queues=3), cluster.group()
+    cluster.admin.run("updateSubGroup", "-c", "DefaultCluster", "-g", group, "-r", "5").expect_success()
+    everywhere = exported(cluster, tmp_path, "exportMetadata", "metadata.json", "-c", "DefaultCluster")
+    # The queues of both brokers together.
+    assert everywhere["topicConfigTable"][topic]["writeQueueNums"] == 6
+    assert everywhere["subscriptionGroupTable"][group]["retryMaxTimes"] == 5 and everywhere["exportTime"] > 1e12
+    topics = set(everywhere["topicConfigTable"])
+    assert not {"TBW102", "RMQ_SYS_TRANS_HALF_TOPIC"} & topics and not [t for t in topics if t.startswith("%")]
+    assert "TOOLS_CONSUMER" not in everywhere["subscriptionGroupTable"]
+    here = ["-b", cluster.broker.address]
+    with RemotingSocket(cluster.broker.address) as client:
+        client.send(frame(header(HEART_BEAT), json.dumps({
+            "clientID": "10.0.0.7@1", "producerDataSet": [], "consumerDataSet": [{
+                "groupName": group, "consumeType": "CONSUME_PASSIVELY", "messageModel": "CLUSTERING",
+                "consumeFromWhere": "CONSUME_FROM_LAST_OFFSET", "subscriptionDataSet": []}]}).encode()))
+        eventually(lambda: f"%RETRY%{group}" in cluster.admin.run("topicList").output, "the group has a retry topic")
+    special = exported(cluster, tmp_path, "exportMetadata", "topic.json", *here, "-t", "-s")
+    assert special["topicConfigTable"][topic]["writeQueueNums"] == 3 and "dataVersion" in special
+    assert f"%RETRY%{group}" in special["topicConfigTable"]
+    plain = exported(cluster, tmp_path, "exportMetadata", "topic.json", *here, "-t")
+    assert f"%RETRY%{group}" not in plain["topicConfigTable"]
+    groups = exported(cluster, tmp_path, "exportMetadata", "subscriptionGroup.json", *here, "-g")
+    assert group in groups["subscriptionGroupTable"] and "topicConfigTable" not in groups
+    assert cluster.admin.run("exportMetadata").status == 2
+    assert cluster.admin.run("exportMetadata", *here, "-t", "-g").status == 2
+
+
+def test_figures_are_exported(cluster, tmp_path):
+    for number in range(4):
+        sent(cluster, cluster.broker.broker_name, f"{number}")
+    export = exported(cluster, tmp_path, "exportMetrics", "metrics.json", "-c", "DefaultCluster")
+    reports = export["evaluateReport"]
+    assert set(reports) == {b.broker_name for b in cluster.brokers}
+    for report in reports.values():
+        quota = report["runtimeQuota"]
+        assert 0 < float(quota["diskRatio"]["commitLogDiskRatio"]) < 1 and quota["topicSize"] > 0
+        assert report["runtimeVersion"]["rocketmqVersion"].startswith("V5_") and int(report["runtimeEnv"]["cpuNum"]) > 0
+    rates = [r["runtimeQuota"]["tps"]["normalInTps"] for r in reports.values()]
+    assert export["totalData"]["totalTps"]["totalNormalInTps"] == pytest.approx(sum(rates))
+    assert export["totalData"]["totalOneDayNum"]["transOneDayInNum"] == sum(
+        r["runtimeQuota"]["oneDayNum"]["transOneDayInNum"] for r in reports.values())
+    assert cluster.admin.run("exportMetrics", "-c", "no-such-cluster", "-f", str(tmp_path)).status == 1
+
+
+def test_there_are_no_pop_records_to_move(cluster):
+    """They are in the log already; Apache's brokers have them in RocksDB."""
+    look = cluster.admin.run("exportPopRecord", "-c", "DefaultCluster", "-d", "true", "--json").expect_success().json
+    assert {(b["brokerName"], b["brokerAddr"], b["dryRun"]) for b in look} == {
+        (b.broker_name, b.address, True) for b in cluster.brokers}
+    refused = cluster.admin.run("exportPopRecord", "-b", cluster.broker.address, namesrv=False)
+    assert refused.status == 1 and "no records to move" in refused.errors
+    assert cluster.admin.run("exportPopRecord").status == 2
+
+
+def read_advice(broker: Program) -> set[str]:
+    """Whether the files of the log are mapped for random reads (rr), as the system has it."""
+    found, in_log = set(), False
+    for line in open(f"/proc/{broker.pid}/smaps"):
+        if "-" in line.split()[0] and not line.split()[0].endswith(":"):
+            in_log = "/commitlog/" in line
+        elif in_log and line.startswith("VmFlags:"):
+            found.add("random" if "rr" in line.split() else "ahead")
+    return found
+
+
+def test_the_log_is_read_ahead_or_not(cluster):
+    broker, admin = cluster.brokers[1], cluster.admin
+    mode = ["setCommitLogReadAheadMode", "-b", broker.address, "-m"]
+
+    def setting() -> str:
+        return admin.run("getBrokerConfig", "-b", broker.address, "--json").json[broker.address]["dataReadAheadEnable"]
+
+    sent(cluster, broker.broker_name, "the first makes the file", "-b", broker.broker_name)
+    sent(cluster, cluster.broker.broker_name, "the first makes the file", "-b", cluster.broker.broker_name)
+    assert read_advice(broker) == {"ahead"} and setting() == "true"
+    done = admin.run(*mode, "1", "--json", namesrv=False).expect_success().json
+    assert done == [{"broker": broker.address, "remark": "set commitlog readahead mode success, mode: 1"}]
+    assert read_advice(broker) == {"random"} and setting() == "false"
+    # Pages that are made ready for new messages stay as they are told.
+    admin.run("sendMsgStatus", "-b", broker.broker_name, "-s", "1000000", "-c", "4").expect_success()
+    assert read_advice(broker) == {"random"}
+    assert read_advice(cluster.broker) == {"ahead"}
+    back = admin.run("setCommitLogReadAheadMode", "-c", "DefaultCluster", "-m", "0").expect_success()
+    assert back.output.count("mode: 0") == len(cluster.brokers)
+    assert read_advice(broker) == {"ahead"} and setting() == "true"
+    assert admin.run(*mode, "2").status == 2 and admin.run("setCommitLogReadAheadMode", "-m", "1").status == 2
+
+
+def test_each_has_its_help_and_the_rest_its_reason(cluster):
+    for name in ("sendMsgStatus", "printMsgByQueue", "getConsumerStatus", "queryMsgTraceById", "decodeMessageId",
+                 "exportConfigs", "exportMetadata", "exportMetrics", "exportPopRecord", "setCommitLogReadAheadMode"):
+        assert cluster.admin.run("help", name, namesrv=False).expect_success().output.startswith(f"usage: mqadmin {name} ")
+    for name, reason in (("updateStaticTopic", "static topics"), ("getSyncStateSet", "replication"),
+                         ("createuser", "access control"), ("getColdDataFlowCtrInfo", "cold data")):
+        refused = cluster.admin.run(name)
+        assert refused.status == 2 and reason in refused.errors and len(refused.errors.splitlines()) == 1
