@@ -42,6 +42,8 @@ package final class Broker: Sendable {
     package let requestModes: RequestModeRegistry
     /// Where topics are on other brokers; nil for a broker on its own.
     let routeFinder = NIOLockedValueBox<RouteFinder?>(nil)
+    /// SQL filters as heartbeats said them last, over restarts.
+    let savedFilters: SavedFilters
     /// Queues leased to clients that consume in order.
     let queueLocks = NIOLockedValueBox(QueueLocks())
     /// The wall clock.
@@ -86,6 +88,7 @@ package final class Broker: Sendable {
             settings: configuration.groups, storage: storage, worker: worker, nowMillis: nowMillis, logger: logger,
             creates: { isSystem in live.autoCreateSubscriptionGroup || (isSystem && live.enableCreateSysGroup) })
         requestModes = try RequestModeRegistry(storage: storage, worker: worker, logger: logger)
+        savedFilters = SavedFilters(storage: storage, logger: logger)
         clients = ClientRegistry(
             configuration: configuration, groups: groups, nowMillis: nowMillis, logger: logger,
             isNotifying: { live.notifyConsumerIDsChangedEnable })
@@ -130,8 +133,8 @@ package final class Broker: Sendable {
             configuration: PullConfiguration(configuration),
             dependencies: PullService.Dependencies(
                 store: store, topics: topics, groups: groups, clients: clients, delivery: delivery, filters: filters,
-                isReadable: { live.permission.contains(.read) }, coldReader: coldReader, nowMillis: nowMillis,
-                statistics: statistics))
+                savedFilters: savedFilters, isReadable: { live.permission.contains(.read) }, coldReader: coldReader,
+                nowMillis: nowMillis, statistics: statistics))
     }
 
     /// Opens the store, recovers delivery and starts the background threads. Nothing is served before.
@@ -185,6 +188,7 @@ package final class Broker: Sendable {
         coldReader.close()
         lite.close()
         delivery.close()
+        _ = worker.submit { [self] in savedFilters.save(clients.table, nowMillis: nowMillis()) }
         let drained = ConditionLock(value: 0)
         worker.close {
             drained.lock()
@@ -246,7 +250,10 @@ package final class Broker: Sendable {
         proxiedConsumers.expire(nowMillis: now)
         queueLocks.withLockedValue { $0.expire(nowMillis: now) }
         lite.expireClients()
-        _ = worker.submit { [lite] in lite.expireTopics() }
+        _ = worker.submit { [self] in
+            lite.expireTopics()
+            savedFilters.save(clients.table, nowMillis: nowMillis())
+        }
     }
 
     /// When the message at an offset was stored; 0 when there is none.

@@ -20,7 +20,7 @@ struct AdoptedDirectoryTests {
         let directory = try ApacheDirectory(.killed)
         defer { directory.remove() }
         let configuration = directory.configuration
-        let foreign = ["config/consumerFilter.json", "config/timermetrics.bak", "compaction/position-checkpoint"]
+        let foreign = ["config/timermetrics.bak", "compaction/position-checkpoint"]
         let before = foreign.map { content(configuration, $0) }
         #expect(before.allSatisfy { $0 != nil })
         let broker = try Broker.onDisk(configuration, logger: Logger(label: "test"))
@@ -28,6 +28,8 @@ struct AdoptedDirectoryTests {
         #expect(broker.topics.topic("StoreA")?.writeQueueCount == 4)
         #expect(broker.topics.topic("StoreBcq")?.attributes["queue.type"] == "BatchCQ")
         #expect(broker.groups.group("StoreSqlGroup") != nil)
+        let filter = broker.savedFilters.filter(topic: "StoreSql", group: "StoreSqlGroup")
+        #expect(filter?.expression == "a > 4 AND colour = 'red' AND TAGS = 'TagA'")
         #expect(
             broker.delivery.offsets.offsets(group: "StorePullGroup", topic: "StoreA") == [0: 3, 1: 4, 2: 5, 3: 6])
         #expect(broker.store.maxOffset(topic: "StoreA", queueId: 0) == 22)

@@ -1,6 +1,11 @@
-"""SQL92 filters: v5 consumers at the proxy."""
+"""SQL92 filters: v5 consumers at the proxy, and remoting consumers whose filter the broker knows from heartbeats."""
+
+import json
 
 from harness import sdk
+from harness.legacy_send import send
+from harness.remoting import HEART_BEAT, RemotingSocket, frame, header
+from harness.waiting import eventually
 from rocketmq import FilterExpression, SimpleConsumer
 from rocketmq.grpc_protocol import FilterType
 
@@ -20,3 +25,45 @@ def test_sql_filter(deployment):
     finally:
         consumer.shutdown()
     assert sorted(int(m.body) for m in found) == [2, 4, 6, 8]
+
+
+PULL_MESSAGE, SUCCESS, SUBSCRIPTION_NOT_EXIST, SUBSCRIPTION_NOT_LATEST = 11, 0, 24, 25
+
+
+def pull(connection: RemotingSocket, group: str, topic: str, version: int) -> tuple[int, int]:
+    """The answer's code and how many messages it holds of those that the test sends; the request names no filter."""
+    answer, body = connection.call(PULL_MESSAGE, {
+        "consumerGroup": group, "topic": topic, "queueId": "0", "queueOffset": "0", "maxMsgNums": "32", "sysFlag": "0",
+        "commitOffset": "0", "suspendTimeoutMillis": "0", "subVersion": str(version)})
+    return answer["code"], body.count(b"body of number ")
+
+
+def test_sql_filter_lives_past_a_restart(fresh_cluster):
+    """Clients send a heartbeat every 30 s; what they pull before is filtered as the one before the restart said."""
+    cluster = fresh_cluster(brokers=1, proxies=0)
+    topic, group, address = cluster.topic(queues=1), cluster.group(), cluster.broker.address
+    with RemotingSocket(address) as connection:
+        for n in range(6):
+            assert send(connection, topic, b"body of number %d" % n, properties=f"n\x01{n}\x02")["code"] == SUCCESS
+    with RemotingSocket(address) as client, RemotingSocket(address) as other:
+        assert pull(other, group, topic, 7)[0] == SUBSCRIPTION_NOT_EXIST
+        client.send(frame(header(HEART_BEAT), json.dumps({
+            "clientID": "10.0.0.7@1", "producerDataSet": [], "consumerDataSet": [{
+                "groupName": group, "consumeType": "CONSUME_PASSIVELY", "messageModel": "CLUSTERING",
+                "consumeFromWhere": "CONSUME_FROM_FIRST_OFFSET", "subscriptionDataSet": [
+                    {"topic": topic, "subString": "n > 3", "expressionType": "SQL92", "subVersion": 7}]}]}).encode()))
+        eventually(lambda: pull(other, group, topic, 7) == (SUCCESS, 2), "the broker has the heartbeat")
+    for stop in (cluster.broker.terminate, cluster.broker.kill):
+        stop()
+        cluster.broker.start()
+        with RemotingSocket(address) as connection:
+            assert pull(connection, group, topic, 7) == (SUCCESS, 2)
+            # The client has another filter by now.
+            assert pull(connection, group, topic, 8)[0] == SUBSCRIPTION_NOT_LATEST
+            assert pull(connection, cluster.group(), topic, 7)[0] == SUBSCRIPTION_NOT_EXIST
+    entries = cluster.admin.run("queryCq", "-t", topic, "-q", "0", "-i", "0", "-g", group, "--json").expect_success().json
+    assert json.loads(entries["filterData"])["expression"] == "n > 3"
+    kept = json.loads((cluster.broker.store / "config" / "consumerFilter.json").read_text())
+    filter = kept["filterDataByTopic"][topic]["groupFilterData"][group]
+    assert (filter["expression"], filter["expressionType"], filter["clientVersion"]) == ("n > 3", "SQL92", 7)
+    assert filter["dead"] and filter["deadTime"] >= filter["bornTime"] > 0

@@ -1,4 +1,5 @@
 import MessageModel
+import RemotingCodec
 
 /// Why a pull is not served.
 struct PullRefusal: Error {
@@ -78,7 +79,7 @@ extension PullService {
         let known = dependencies.clients.ask { table in
             table.consumers[request.group].map { ($0.messageModel, $0.subscriptions[request.topic]) }
         }
-        guard let (messageModel, subscription) = known else {
+        guard let (messageModel, subscription) = known ?? savedSubscription(of: request, group) else {
             throw PullRefusal(.subscriptionNotExist, "the consumer's group info not exist: \(request.group)")
         }
         guard messageModel != .broadcasting || group.consumeBroadcastEnable else {
@@ -99,5 +100,16 @@ extension PullService {
                 .subscriptionNotLatest, "the consumer's subscription not latest: \(request.group) \(request.topic)")
         }
         return (subscription.expressionType, subscription.expression)
+    }
+
+    /// What heartbeats before a restart said; whether the group is a broadcasting one is not known then, and matters only
+    /// where those are forbidden.
+    private func savedSubscription(
+        of request: PullRequest, _ group: SubscriptionGroupConfig
+    ) -> (GroupMessageModel, SubscriptionData?)? {
+        guard group.consumeBroadcastEnable else { return nil }
+        return dependencies.savedFilters.filter(topic: request.topic, group: request.group).map {
+            (.clustering, $0.subscription(topic: request.topic))
+        }
     }
 }

@@ -21,6 +21,7 @@ package final class PullService: Sendable {
         var clients: ClientRegistry
         var delivery: DeliveryService
         var filters: FilterCache
+        var savedFilters: SavedFilters
         var isReadable: @Sendable () -> Bool
         /// Reads what is not in memory.
         var coldReader: SerialWorker

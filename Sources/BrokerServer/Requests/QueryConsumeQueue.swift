@@ -23,8 +23,11 @@ extension RequestRouter {
                 filter = try body.subscription.map {
                     try MessageFilter(type: $0.expressionType, expression: $0.expression)
                 }
-                // Apache shows what it keeps of SQL filters besides; there is nothing kept here.
-                body.filter = "null"
+                body.filter =
+                    broker.savedFilters.filter(topic: topic, group: group).map {
+                        String(
+                            decoding: $0.json(topic: topic, group: group).serialize(pretty: true), as: UTF8.self)
+                    } ?? "null"
             }
             // A negative index counts from the end.
             let first = header.index < 0 ? max(bounds.min, bounds.max + header.index) : header.index
