@@ -48,6 +48,8 @@ def test_consumers_of_all_proxies_are_seen(deployment):
         assert found["subscriptionTable"][topic]["subString"] == "a||b"
         assert {c["language"] for c in found["connectionSet"]} == {"PYTHON"}
         assert all(c["clientAddr"].startswith("127.0.0.1:") for c in found["connectionSet"])
+        offsets = deployment.admin.run("getConsumerStatus", "-g", group, "-t", topic)
+        assert offsets.status == 1 and "keep no offsets of their own" in offsets.errors
         other.leave()
         eventually(lambda: not is_registered(deployment, group, other.client_id), "a consumer that left is not seen")
         assert is_registered(deployment, group, one.client_id)

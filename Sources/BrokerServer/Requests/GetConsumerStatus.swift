@@ -13,7 +13,12 @@ extension RequestRouter {
         }
         let members = broker.clients.connections(group: header.group)
         guard !members.isEmpty else {
-            throw ServiceError(code: .systemError, message: "the consumer group[\(header.group)] not online")
+            let hasProxied = !broker.proxiedConsumers.members(group: header.group).isEmpty
+            throw ServiceError(
+                code: .systemError,
+                message: hasProxied
+                    ? "the clients of the group[\(header.group)] are v5 clients, which keep no offsets of their own"
+                    : "the consumer group[\(header.group)] not online")
         }
         let wanted = header.clientAddr ?? ""
         let targets = members.filter { wanted.isEmpty || $0.client.clientID == wanted }
