@@ -81,7 +81,7 @@ private struct BrokerTraffic {
             func total(_ day: String) -> Int64 {
                 runtime["msg\(kind)Total\(day)Morning"].flatMap { Int64($0) } ?? 0
             }
-            return total("Today") - total("Yesterday")
+            return total("Today") &- total("Yesterday")
         }
         normalInPerSecond = rate("putTps")
         normalOutPerSecond = rate("getTransferredTps")
@@ -98,10 +98,10 @@ private struct BrokerTraffic {
         normalOutPerSecond += other.normalOutPerSecond
         halvesPerSecond += other.halvesPerSecond
         delayedPerSecond += other.delayedPerSecond
-        normalInOfDay += other.normalInOfDay
-        normalOutOfDay += other.normalOutOfDay
-        halvesOfDay += other.halvesOfDay
-        delayedOfDay += other.delayedOfDay
+        normalInOfDay &+= other.normalInOfDay
+        normalOutOfDay &+= other.normalOutOfDay
+        halvesOfDay &+= other.halvesOfDay
+        delayedOfDay &+= other.delayedOfDay
     }
 
     var perSecond: JSONValue {
