@@ -20,6 +20,11 @@ package struct AdminClient: Sendable {
         self.timeoutMillis = timeoutMillis
     }
 
+    /// The same client with another time for each answer.
+    package func waiting(millis: Int64) -> AdminClient {
+        AdminClient(client: client, nameServers: nameServers, timeoutMillis: millis)
+    }
+
     // MARK: - Calls
 
     /// Asks the name servers one after the other until one answers.
@@ -156,6 +161,10 @@ package struct AdminClient: Sendable {
         switch target {
         case .broker(let address): [address]
         case .cluster(let cluster): try masters(ofCluster: cluster, in: try await clusterInfo()).map(\.address)
+        case .wholeCluster(let cluster):
+            try brokers(ofCluster: cluster, in: try await clusterInfo()).flatMap { broker in
+                broker.addresses.sorted { $0.key < $1.key }.map(\.value)
+            }
         }
     }
 }
@@ -166,4 +175,6 @@ package enum BrokerTarget: Sendable, Hashable {
     case broker(String)
     /// All masters of a cluster.
     case cluster(String)
+    /// All brokers of a cluster, slaves too.
+    case wholeCluster(String)
 }

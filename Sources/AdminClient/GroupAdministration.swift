@@ -119,4 +119,17 @@ extension AdminClient {
         if answers == 0, let refusal { throw refusal }
         return (status, remarks)
     }
+
+    /// Where the clients are that have the queues of a group now, as they say themselves; v5 clients have none.
+    package func queueOwners(group: String) async throws(AdminError) -> [MessageQueue: String] {
+        guard try await connections(ofGroup: group) != nil else { return [:] }
+        var owners: [MessageQueue: String] = [:]
+        for answer in try await consumerStatus(group: group) {
+            for member in answer.value?["mqTable"]?.members ?? JSONObject() {
+                guard let queue = try? MessageQueue(key: member.key) else { continue }
+                owners[queue] = String(answer.broker.prefix { $0 != "@" })
+            }
+        }
+        return owners
+    }
 }

@@ -4,11 +4,15 @@ import RemotingCodec
 
 extension AdminClient {
     /// The message of an id: of the one that its producer gave it, when the topic is known, else of an offset id.
-    package func message(id: String, topic: String?) async throws(AdminError) -> MessageRecord {
+    package func message(
+        id: String, topic: String?, routeTopic: String? = nil
+    ) async throws(AdminError) -> MessageRecord {
         guard let topic, !nameServers.isEmpty else { return try await message(id: id) }
         do throws(AdminError) {
             // A message that was sent twice is the newer one.
-            if let found = try await messages(topic: topic, key: id, isUnique: true, maxCount: 32).last { return found }
+            let found = try await messages(
+                topic: topic, key: id, isUnique: true, maxCount: 32, routeTopic: routeTopic)
+            if let newest = found.last { return newest }
         } catch  where error.code == .notFound {
             return try await message(id: id)
         }
@@ -37,10 +41,13 @@ extension AdminClient {
     }
 
     /// Messages of a topic with a key, or with a unique key, from all its brokers, oldest first.
+    ///
+    /// - Parameter routeTopic: the topic whose brokers are asked instead; every cluster has one of its name.
     package func messages(
-        topic: String, key: String, isUnique: Bool, maxCount: Int32, fromMillis: Int64 = 0, toMillis: Int64 = .max
+        topic: String, key: String, isUnique: Bool, maxCount: Int32, fromMillis: Int64 = 0, toMillis: Int64 = .max,
+        routeTopic: String? = nil
     ) async throws(AdminError) -> [MessageRecord] {
-        guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
+        guard let route = try await route(of: routeTopic ?? topic) else { throw Self.noTopic(routeTopic ?? topic) }
         var header = QueryMessageRequestHeader(
             topic: topic, key: key, maxCount: maxCount, beginTimestampMillis: fromMillis, endTimestampMillis: toMillis)
         header.isUniqueKey = isUnique
@@ -96,14 +103,31 @@ extension AdminClient {
             queueId: queueId ?? -1, brokerName: broker.brokerName, address: address, nowMillis: nowMillis)
     }
 
+    /// Sends a stored message once more, as a new one with the same keys and properties.
+    package func resend(_ record: MessageRecord, nowMillis: Int64) async throws(AdminError) -> SentMessage {
+        guard let route = try await route(of: record.topic) else { throw Self.noTopic(record.topic) }
+        guard let broker = route.brokers.first(where: { $0.masterAddress != nil }), let address = broker.masterAddress
+        else { throw AdminError(.notFound, "no broker takes messages of the topic \(record.topic)") }
+        // What the broker adds by itself, and what would make it a half message.
+        let dropped: Set<String> = [
+            PropertyName.region, PropertyName.traceOn, PropertyName.cluster, PropertyName.transactionPrepared,
+        ]
+        let kept = PropertyText.dictionary(String(buffer: record.properties)).filter { !dropped.contains($0.key) }
+        let pairs = kept.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+        return try await send(
+            topic: record.topic, body: record.unpackedBody,
+            properties: ByteBuffer(string: PropertyText.encode(pairs)), queueId: -1, brokerName: broker.brokerName,
+            address: address, flag: record.flag, nowMillis: nowMillis)
+    }
+
     /// Sends one message to a queue of a broker; a negative queue is the broker's to choose.
     func send(
         topic: String, body: ByteBuffer, properties: ByteBuffer, queueId: Int32, brokerName: String, address: String,
-        nowMillis: Int64
+        flag: Int32 = 0, nowMillis: Int64
     ) async throws(AdminError) -> SentMessage {
         let fields = SendMessageFields(
             producerGroup: "admin_ext_group", topic: topic, defaultTopic: NameRules.autoCreateTopic,
-            defaultTopicQueueCount: 4, queueId: queueId, sysFlag: 0, bornTimestampMillis: nowMillis, flag: 0,
+            defaultTopicQueueCount: 4, queueId: queueId, sysFlag: 0, bornTimestampMillis: nowMillis, flag: flag,
             properties: properties)
         let answer = try await callBroker(address, .sendMessageV2, SendMessageRequestHeaderV2(fields), body: body)
         let header = try Self.header(SendMessageResponseHeader.self, answer)

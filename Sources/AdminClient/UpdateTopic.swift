@@ -40,7 +40,7 @@ extension AdminClient {
         let info = try await clusterInfo()
         var entries: [String: String] = [:]
         switch target {
-        case .cluster(let cluster):
+        case .cluster(let cluster), .wholeCluster(let cluster):
             for broker in try brokers(ofCluster: cluster, in: info) {
                 entries[broker.brokerName] = String(topic.writeQueueCount)
             }

@@ -97,7 +97,7 @@ struct Command: Sendable {
     }
 
     /// The broker or cluster that `-b` and `-c` name.
-    static func target(_ options: GivenOptions) throws -> BrokerTarget {
+    static func target(_ options: GivenOptions, clusterOption: String = "clusterName") throws -> BrokerTarget {
         if options.isGiven("brokerAddr") {
             let address = try options.required("brokerAddr")
             guard HostPort(parsing: address) != nil else {
@@ -105,10 +105,10 @@ struct Command: Sendable {
             }
             return .broker(address)
         }
-        guard options.isGiven("clusterName") else {
-            throw UsageError(description: "one of --brokerAddr and --clusterName is required")
+        guard options.isGiven(clusterOption) else {
+            throw UsageError(description: "one of --brokerAddr and --\(clusterOption) is required")
         }
-        return .cluster(try options.required("clusterName"))
+        return .cluster(try options.required(clusterOption))
     }
 
     static let targetOptions = [

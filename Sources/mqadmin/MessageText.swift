@@ -1,3 +1,4 @@
+import AdminClient
 import MessageModel
 import NIOCore
 import RemotingCodec
@@ -24,6 +25,25 @@ enum MessageText {
     /// `MessageQueue [topic=T, brokerName=broker-a, queueId=0]`
     static func queue(_ queue: MessageQueue) -> String {
         "MessageQueue [topic=\(queue.topic), brokerName=\(queue.brokerName), queueId=\(queue.queueId)]"
+    }
+
+    /// What came of a send, as clients print it.
+    static func line(_ sent: AdminClient.SentMessage, topic: String) -> String {
+        "SendResult [sendStatus=SEND_OK, msgId=\(sent.uniqueKey ?? sent.messageId), offsetMsgId=\(sent.messageId), "
+            + "messageQueue=\(queue(place(of: sent, topic))), queueOffset=\(sent.queueOffset)]"
+    }
+
+    /// The same as JSON.
+    static func json(_ sent: AdminClient.SentMessage, topic: String) -> JSONValue {
+        [
+            "sendStatus": "SEND_OK", "msgId": .string(sent.uniqueKey ?? sent.messageId),
+            "offsetMsgId": .string(sent.messageId), "messageQueue": place(of: sent, topic).json,
+            "queueOffset": .integer(sent.queueOffset),
+        ]
+    }
+
+    private static func place(of sent: AdminClient.SentMessage, _ topic: String) -> MessageQueue {
+        MessageQueue(topic: topic, brokerName: sent.brokerName, queueId: sent.queueId)
     }
 
     /// The members of a message with names, for one below the other.

@@ -100,6 +100,13 @@ def test_clients_are_listed(fresh_cluster):
         same = cluster.admin.run(
             "consumerStatus", "-g", group, "-i", client, "-b", cluster.broker.address, "--json", namesrv=False)
         assert set(same.expect_success().json) == {client}
+        owners = eventually(
+            lambda: o if all(o := [q["clientIP"] for q in cluster.admin.run(
+                "consumerProgress", "-g", group, "-t", topic, "-s", "true", "--json").json["queues"]]) else None,
+            "the clients have shared the queues out")
+        assert len(owners) == 4 and set(owners) == {c["clientId"].split("@")[0] for c in listed["connectionSet"]}
+        title = cluster.admin.run("consumerProgress", "-g", group, "-s", "true").expect_success().output.splitlines()[0]
+        assert title.split("#")[5:7] == ["Consumer Offset      ", "Client IP           "]
         both = cluster.admin.run("consumerStatus", "-g", group, "--json").expect_success().json
         assert len(both) == 2 and all(info is not None for info in both.values())
         assert first.process.poll() is None and second.process.poll() is None

@@ -1,11 +1,12 @@
 """Commands of mqadmin that try brokers out, trace messages and write what there is into files."""
 
 import json
+import subprocess
 import time
 
 import pytest
 from harness.legacy_send import send
-from harness.programs import Program
+from harness.programs import BINARIES, Program
 from harness.remoting import HEART_BEAT, RemotingSocket, frame, header
 from harness.waiting import eventually
 
@@ -18,12 +19,12 @@ def test_sends_to_the_topic_of_a_broker(cluster):
     broker = cluster.broker.broker_name
     before = cluster.admin.stored_count(broker)
     results = cluster.admin.run("sendMsgStatus", "-b", broker, "-s", "200", "-c", "3", "--json").expect_success().json
-    assert [r["sendStatus"] for r in results] == ["SEND_OK"] * 3 and all(r["rtMillis"] > 0 for r in results)
+    assert [r["sendResult"]["sendStatus"] for r in results] == ["SEND_OK"] * 3 and all(r["rtMillis"] > 0 for r in results)
     # One more, which opens the connection, is not shown.
     eventually(lambda: cluster.admin.stored_count(broker) == before + 4, "they are stored")
-    (found,) = cluster.admin.run("queryMsgById", "-i", results[0]["offsetMsgId"], "--json").expect_success().json
+    (found,) = cluster.admin.run("queryMsgById", "-i", results[0]["sendResult"]["offsetMsgId"], "--json").expect_success().json
     assert (found["topic"], len(found["body"])) == (broker, 200)
-    assert found["properties"]["UNIQ_KEY"] == results[0]["msgId"]
+    assert found["properties"]["UNIQ_KEY"] == results[0]["sendResult"]["msgId"]
     text = cluster.admin.run("sendMsgStatus", "-b", broker, "-c", "1").expect_success().output
     assert text.startswith("rt=") and f"messageQueue=MessageQueue [topic={broker}, brokerName={broker}, queueId=" in text
     assert cluster.admin.run("sendMsgStatus", "-b", broker, "-c", "0").status == 2
@@ -239,3 +240,60 @@ def test_each_has_its_help_and_the_rest_its_reason(cluster):
                          ("createuser", "access control"), ("getColdDataFlowCtrInfo", "cold data")):
         refused = cluster.admin.run(name)
         assert refused.status == 2 and reason in refused.errors and len(refused.errors.splitlines()) == 1
+
+
+def test_a_message_is_sent_once_more(cluster):
+    topic = cluster.topic(queues=1)
+    first = sent(cluster, topic, "again", "-k", "k1", "-c", "T")
+    (message,) = cluster.admin.run("queryMsgById", "-i", first["msgId"], "--json").expect_success().json
+    unique = message["properties"]["UNIQ_KEY"]
+    (result,) = cluster.admin.run("queryMsgById", "-i", first["msgId"], "-s", "true", "--json").expect_success().json
+    assert result["msgId"] == unique and result["offsetMsgId"] != first["msgId"]
+    (copy,) = cluster.admin.run("queryMsgById", "-i", result["offsetMsgId"], "--json").expect_success().json
+    assert (copy["body"], copy["properties"]) == ("again", message["properties"])
+    text = eventually(
+        lambda: t if (t := cluster.admin.run("queryMsgByUniqueKey", "-t", topic, "-i", unique, "-a").output).count(
+            "OffsetID:") == 2 else None, "both are indexed")
+    assert first["msgId"] in text and result["offsetMsgId"] in text
+    # Without -a the older one alone.
+    older = cluster.admin.run("queryMsgByUniqueKey", "-t", topic, "-i", unique).expect_success().output
+    assert older.count("OffsetID:") == 1 and first["msgId"] in older
+    assert cluster.admin.run("queryMsgByUniqueKey", "-t", topic, "-i", unique, "-g", "g").status == 2
+    assert cluster.admin.run("queryMsgById", "-i", first["msgId"], "-f", "GBK").status == 2
+
+
+def test_keys_are_looked_for_between_times_and_by_cluster(cluster):
+    topic = cluster.topic(queues=1)
+    (at,) = cluster.admin.run(
+        "queryMsgById", "-i", sent(cluster, topic, "x", "-k", "k1")["msgId"], "--json").expect_success().json
+    query = ["queryMsgByKey", "-t", topic, "-k", "k1", "--json"]
+    eventually(lambda: cluster.admin.run(*query).status == 0, "the key is indexed")
+    stored = at["storeTimestamp"]
+    for options, found in (
+            (["-b", str(stored - 5_000)], True), (["-b", str(stored + 5_000)], False),
+            (["-e", str(stored + 5_000)], True), (["-e", str(stored - 5_000)], False),
+            (["-c", "DefaultCluster"], True), (["-c", "no-such-cluster"], False)):
+        assert (cluster.admin.run(*query, *options).status == 0) == found, options
+
+
+def test_options_of_older_commands(cluster):
+    admin, address = cluster.admin, cluster.broker.address
+    assert admin.run("cleanUnusedTopic", "--cluster", "DefaultCluster", "--json").expect_success().json["brokers"]
+    every = admin.run(
+        "updateBrokerConfig", "-c", "DefaultCluster", "-a", "true", "-k", "brokerPermission", "-v", "6", "--json")
+    assert {a["broker"] for a in every.expect_success().json} == {b.address for b in cluster.brokers}
+    admin.run("brokerConsumeStats", "-b", address, "-t", "3000").expect_success()
+    assert admin.run("brokerConsumeStats", "-b", address, "-t", "soon").status == 2
+    topic, group = cluster.topic(queues=1), cluster.group()
+    admin.run("resetOffsetByTime", "-g", group, "-t", topic, "-s", "now", "-c").expect_success()
+    rounds = subprocess.Popen(
+        [str(BINARIES / "mqadmin"), "clusterList", "-n", cluster.namesrv, "-i", "1"], stdout=subprocess.PIPE, text=True)
+    try:
+        titles = 0
+        while titles < 2:
+            line = rounds.stdout.readline()
+            assert line, "it ended"
+            titles += line.startswith("#Cluster Name")
+    finally:
+        rounds.kill()
+        rounds.wait()

@@ -20,13 +20,16 @@ extension Command {
     static let updateBrokerConfig = Command(
         name: "updateBrokerConfig", summary: "Update broker's config.",
         options: brokers + [
+            CommandOption("a", "updateAllBroker", "update all brokers include slave"),
             CommandOption("k", "key", "config key", isRequired: true),
             CommandOption("v", "value", "config value", isRequired: true),
         ],
         worksWithoutNameServer: { $0.isGiven("brokerAddr") },
         run: { options, admin in
+            var brokers = try target(options)
+            if case .cluster(let name) = brokers, options.isGiven("updateAllBroker") { brokers = .wholeCluster(name) }
             let answers = try await admin.updateBrokerConfig(
-                key: try options.required("key"), value: options.string("value") ?? "", on: try target(options))
+                key: try options.required("key"), value: options.string("value") ?? "", on: brokers)
             return CommandOutput(
                 lines: answers.map { answer in
                     "update broker config success, \(answer.broker)" + (answer.value.map { " (\($0))" } ?? "")
@@ -66,10 +69,11 @@ extension Command {
 
     private static func cleaning(_ name: String, _ summary: String, _ code: RequestCode) -> Command {
         Command(
-            name: name, summary: summary, options: brokers,
+            name: name, summary: summary,
+            options: [brokers[0], CommandOption("c", "cluster", "all masters of which cluster")],
             worksWithoutNameServer: { $0.isGiven("brokerAddr") },
             run: { options, admin in
-                let done = try await admin.order(code, on: try target(options))
+                let done = try await admin.order(code, on: try target(options, clusterOption: "cluster"))
                 return CommandOutput(
                     lines: done.map { "\($0) success" }, json: ["brokers": .array(done.map { .string($0) })])
             })
@@ -81,10 +85,12 @@ extension Command {
             CommandOption("b", "brokerAddr", "Broker address", isRequired: true),
             CommandOption("o", "order", "order topic (true|false)"),
             CommandOption("l", "level", "threshold of print diff"),
+            CommandOption("t", "timeoutMillis", "request timeout Millis, 50000 by default"),
         ],
         worksWithoutNameServer: { _ in true },
         run: { options, admin in
-            let list = try await admin.brokerConsumeStats(
+            let patience = try options.int32("timeoutMillis", default: 50_000, in: 1...3_600_000)
+            let list = try await admin.waiting(millis: Int64(patience)).brokerConsumeStats(
                 of: try options.required("brokerAddr"), isOrdered: try options.bool("order", default: false))
             let level = Int64(try options.int32("level", default: 0, in: 0...Int32.max))
             func line(_ columns: [String]) -> String {

@@ -7,21 +7,26 @@ extension Command {
         options: [
             CommandOption("m", "moreStats", "Print more stats", takesValue: false),
             CommandOption("c", "clusterName", "which cluster"),
+            CommandOption("i", "interval", "specify intervals numbers, it is in seconds; without it once"),
         ],
         run: { options, admin in
-            let rows = try await admin.clusterList(cluster: options.string("clusterName"))
-            let lines = options.isGiven("moreStats") ? moreLines(rows) : baseLines(rows)
-            let json = rows.map { row -> JSONValue in
-                var object: JSONObject = [
-                    "cluster": .string(row.cluster), "brokerName": .string(row.brokerName),
-                    "brokerId": .integer(row.brokerId), "address": .string(row.address),
-                    "runtime": .object(JSONObject(sorted: row.runtime) { .string($0) }),
-                ]
-                if let failure = row.failure { object.append("failure", .string(failure)) }
-                return .object(object)
+            try await rounds(everySeconds: try options.int32("interval", default: 0, in: 0...86_400), options) {
+                let rows = try await admin.clusterList(cluster: options.string("clusterName"))
+                return CommandOutput(
+                    lines: options.isGiven("moreStats") ? moreLines(rows) : baseLines(rows),
+                    json: .array(rows.map(json)))
             }
-            return CommandOutput(lines: lines, json: .array(json))
         })
+
+    private static func json(_ row: ClusterListRow) -> JSONValue {
+        var object: JSONObject = [
+            "cluster": .string(row.cluster), "brokerName": .string(row.brokerName),
+            "brokerId": .integer(row.brokerId), "address": .string(row.address),
+            "runtime": .object(JSONObject(sorted: row.runtime) { .string($0) }),
+        ]
+        if let failure = row.failure { object.append("failure", .string(failure)) }
+        return .object(object)
+    }
 
     private static func baseLine(_ columns: [String]) -> String {
         // Width, filled on the left, blanks after it.

@@ -9,37 +9,45 @@ extension Command {
             CommandOption("g", "groupName", "consumer group name"),
             CommandOption("t", "topicName", "topic name"),
             CommandOption("c", "cluster", "only the brokers of this cluster"),
+            CommandOption("s", "showClientIP", "Show Client IP per Queue (true|false), false by default"),
         ],
         run: { options, admin in
             if options.isGiven("groupName") {
                 let progress = try await admin.consumerProgress(
                     group: try options.required("groupName"), topic: options.string("topicName"),
                     cluster: options.string("cluster"))
-                return CommandOutput(lines: queueLines(progress), json: json(progress))
+                let owners =
+                    try options.bool("showClientIP", default: false)
+                    ? try await admin.queueOwners(group: progress.group) : nil
+                return CommandOutput(lines: queueLines(progress, owners), json: json(progress, owners))
             }
             let all = try await admin.allConsumerProgress(cluster: options.string("cluster"))
-            return CommandOutput(lines: groupLines(all), json: .array(all.map(json)))
+            return CommandOutput(lines: groupLines(all), json: .array(all.map { json($0) }))
         })
 
-    private static func queueLines(_ progress: ConsumerProgress) -> [String] {
-        func line(_ columns: [String]) -> String {
+    private static func queueLines(_ progress: ConsumerProgress, _ owners: [MessageQueue: String]?) -> [String] {
+        /// With a column more where clients are shown.
+        func line(_ columns: [String], client: String) -> String {
+            let columns = owners == nil ? columns : columns[..<5] + [client] + columns[5...]
             let padded = zip(columns, [64, 32, 4, 20, 20, 20]).map { $0.padded($1) }.joined(separator: "  ")
-            return "\(padded) \(columns[6].padded(20)) \(columns[7])"
+            return padded + columns[6...].dropLast().map { " \($0.padded(20))" }.joined() + " \(columns.last ?? "")"
         }
         var lines = [
-            line([
-                "#Topic", "#Broker Name", "#QID", "#Broker Offset", "#Consumer Offset", "#Diff", "#Inflight",
-                "#LastTime",
-            ])
+            line(
+                [
+                    "#Topic", "#Broker Name", "#QID", "#Broker Offset", "#Consumer Offset", "#Diff", "#Inflight",
+                    "#LastTime",
+                ], client: "#Client IP")
         ]
         for row in progress.rows {
             let last = row.offset.lastTimestampMillis
             lines.append(
-                line([
-                    row.queue.topic.front(64), row.queue.brokerName.front(32), "\(row.queue.queueId)",
-                    "\(row.offset.brokerOffset)", "\(row.offset.consumerOffset)", "\(row.behind)", "\(row.inFlight)",
-                    last > 0 ? String(LocalTime.text(millis: last).dropLast(4)) : "N/A",
-                ]))
+                line(
+                    [
+                        row.queue.topic.front(64), row.queue.brokerName.front(32), "\(row.queue.queueId)",
+                        "\(row.offset.brokerOffset)", "\(row.offset.consumerOffset)", "\(row.behind)",
+                        "\(row.inFlight)", last > 0 ? String(LocalTime.text(millis: last).dropLast(4)) : "N/A",
+                    ], client: owners?[row.queue] ?? "N/A"))
         }
         lines.append("")
         lines.append("Consume TPS: \(progress.consumeTps.fixed(2))")
@@ -75,14 +83,16 @@ extension Command {
         }
     }
 
-    private static func json(_ progress: ConsumerProgress) -> JSONValue {
+    private static func json(_ progress: ConsumerProgress, _ owners: [MessageQueue: String]? = nil) -> JSONValue {
         let queues = progress.rows.map { row -> JSONValue in
-            [
+            var object: JSONObject = [
                 "topic": .string(row.queue.topic), "brokerName": .string(row.queue.brokerName),
                 "queueId": .integer(Int64(row.queue.queueId)), "brokerOffset": .integer(row.offset.brokerOffset),
                 "consumerOffset": .integer(row.offset.consumerOffset), "diff": .integer(row.behind),
                 "inflight": .integer(row.inFlight), "lastTimestamp": .integer(row.offset.lastTimestampMillis),
             ]
+            if let owners { object.append("clientIP", owners[row.queue].map { .string($0) } ?? .null) }
+            return .object(object)
         }
         var object: JSONObject = [
             "group": .string(progress.group), "consumeTps": .double(progress.consumeTps),

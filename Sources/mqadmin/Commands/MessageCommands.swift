@@ -13,8 +13,8 @@ extension Command {
             CommandOption("t", "topic", "topic name"),
             CommandOption("g", "consumerGroup", "consumer group that shall consume it now, with --clientId"),
             CommandOption("d", "clientId", "The consumer's client id, with --consumerGroup"),
-            CommandOption("f", "bodyFormat", "print message body by the specified format: UTF-8"),
-            CommandOption("c", "cluster", "Cluster name"),
+            CommandOption("s", "sendMessage", "resend message (true|false), false by default"),
+            CommandOption("u", "unitName", "unit name: has no effect"), bodyFormat, cluster,
         ],
         worksWithoutNameServer: { _ in true },
         run: { options, admin in
@@ -23,10 +23,33 @@ extension Command {
                 throw UsageError(description: "--consumerGroup and --clientId go together")
             }
             if options.isGiven("clientId") { return try await push(ids, options, admin) }
+            try checkFormat(options)
             var records: [MessageRecord] = []
-            for id in ids { records.append(try await admin.message(id: id, topic: options.string("topic"))) }
-            return output(records)
+            for id in ids {
+                records.append(
+                    try await admin.message(
+                        id: id, topic: options.string("topic"), routeTopic: options.string("cluster")))
+            }
+            guard try options.bool("sendMessage", default: false) else { return output(records) }
+            var results: [JSONValue] = []
+            var lines: [String] = []
+            for (id, record) in zip(ids, records) {
+                let sent = try await admin.resend(record, nowMillis: LocalTime.nowMillis)
+                lines += ["prepare resend msg. originalMsgId=\(id)", MessageText.line(sent, topic: record.topic)]
+                results.append(MessageText.json(sent, topic: record.topic))
+            }
+            return CommandOutput(lines: lines, json: .array(results))
         })
+
+    private static let bodyFormat = CommandOption(
+        "f", "bodyFormat", "print message body by the specified format: UTF-8")
+    private static let cluster = CommandOption(
+        "c", "cluster", "Cluster name or lmq parent topic, lmq is used to find the route.")
+
+    private static func checkFormat(_ options: GivenOptions) throws {
+        guard let name = options.string("bodyFormat"), name.uppercased() != "UTF-8" else { return }
+        throw UsageError(description: "--bodyFormat must be UTF-8, not \(name)")
+    }
 
     /// Has a client consume messages now.
     private static func push(
@@ -61,12 +84,18 @@ extension Command {
         name: "queryMsgByKey", summary: "Query Message by Key.",
         options: [
             topic, CommandOption("k", "msgKey", "Message Key", isRequired: true),
+            CommandOption("b", "beginTimestamp", "Begin timestamp(ms). default:0, eg:1676730526212"),
+            CommandOption("e", "endTimestamp", "End timestamp(ms). default:Long.MAX_VALUE, eg:1676730526212"),
             CommandOption("m", "maxNum", "The maximum number of messages returned by the query, default:64"),
+            cluster,
         ],
         run: { options, admin in
             let records = try await admin.messages(
                 topic: try options.required("topic"), key: try options.required("msgKey"), isUnique: false,
-                maxCount: try options.int32("maxNum", default: 64, in: 1...10_000))
+                maxCount: try options.int32("maxNum", default: 64, in: 1...10_000),
+                fromMillis: try options.int64("beginTimestamp", in: 0...Int64.max) ?? 0,
+                toMillis: try options.int64("endTimestamp", in: 0...Int64.max) ?? Int64.max,
+                routeTopic: options.string("cluster"))
             func line(_ columns: [String]) -> String {
                 "\(columns[0].padded(50)) \(columns[1].paddedLeft(4)) \(columns[2].paddedLeft(40))"
             }
@@ -78,12 +107,25 @@ extension Command {
 
     static let queryMsgByUniqueKey = Command(
         name: "queryMsgByUniqueKey", summary: "Query Message by Unique key.",
-        options: [topic, CommandOption("i", "msgId", "Message Id", isRequired: true)],
+        options: [
+            topic, CommandOption("i", "msgId", "Message Id", isRequired: true),
+            CommandOption("g", "consumerGroup", "consumer group that shall consume it now, with --clientId"),
+            CommandOption("d", "clientId", "The consumer's client id, with --consumerGroup"),
+            CommandOption(
+                "a", "showAll", "Print all message, the limit is 32; else the first. --json always has all",
+                takesValue: false), cluster,
+        ],
         run: { options, admin in
-            output(
-                try await admin.messages(
-                    topic: try options.required("topic"), key: try options.required("msgId"), isUnique: true,
-                    maxCount: 32))
+            let id = try options.required("msgId")
+            guard options.isGiven("consumerGroup") == options.isGiven("clientId") else {
+                throw UsageError(description: "--consumerGroup and --clientId go together")
+            }
+            if options.isGiven("clientId") { return try await push([id], options, admin) }
+            let records = try await admin.messages(
+                topic: try options.required("topic"), key: id, isUnique: true, maxCount: 32,
+                routeTopic: options.string("cluster"))
+            let shown = options.isGiven("showAll") ? records : Array(records.prefix(1))
+            return CommandOutput(lines: output(shown).lines, json: output(records).json)
         })
 
     static let queryMsgByOffset = Command(
@@ -91,9 +133,10 @@ extension Command {
         options: [
             topic, CommandOption("b", "brokerName", "Broker Name", isRequired: true),
             CommandOption("i", "queueId", "Queue Id", isRequired: true),
-            CommandOption("o", "offset", "Queue Offset", isRequired: true),
+            CommandOption("o", "offset", "Queue Offset", isRequired: true), bodyFormat,
         ],
         run: { options, admin in
+            try checkFormat(options)
             guard let offset = Int64(try options.required("offset")), offset >= 0 else {
                 throw UsageError(description: "--offset must be a number from 0 on")
             }

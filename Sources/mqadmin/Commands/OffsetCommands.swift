@@ -15,7 +15,9 @@ extension Command {
         options: reset + [
             CommandOption(
                 "s", "timestamp", "set the timestamp[now|currentTimeMillis|yyyy-MM-dd#HH:mm:ss:SSS]", isRequired: true),
-            force, cluster, CommandOption("b", "broker", "broker addr, with --queue"),
+            force, CommandOption(nil, "cluster", "only the brokers of this cluster"),
+            CommandOption("c", "cplus", "Deprecated: clients of C++ need nothing else", takesValue: false),
+            CommandOption("b", "broker", "broker addr, with --queue"),
             CommandOption("q", "queue", "queue id, with --broker"),
             CommandOption("o", "offset", "the offset instead of that of the timestamp, with --broker and --queue"),
         ],

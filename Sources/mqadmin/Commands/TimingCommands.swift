@@ -59,16 +59,9 @@ extension Command {
             // The first opened the connection.
             for time in times.dropFirst() {
                 guard let sent = time.sent else { continue }
-                let queue = MessageQueue(topic: topic, brokerName: sent.brokerName, queueId: sent.queueId)
                 output.lines.append(
-                    "rt=\(time.millis.fixed(0))ms, SendResult=SendResult [sendStatus=SEND_OK, "
-                        + "msgId=\(sent.uniqueKey ?? sent.messageId), offsetMsgId=\(sent.messageId), "
-                        + "messageQueue=\(MessageText.queue(queue)), queueOffset=\(sent.queueOffset)]")
-                results.append([
-                    "rtMillis": .double(time.millis), "sendStatus": "SEND_OK",
-                    "msgId": .string(sent.uniqueKey ?? sent.messageId), "offsetMsgId": .string(sent.messageId),
-                    "messageQueue": queue.json, "queueOffset": .integer(sent.queueOffset),
-                ])
+                    "rt=\(time.millis.fixed(0))ms, SendResult=\(MessageText.line(sent, topic: topic))")
+                results.append(["rtMillis": .double(time.millis), "sendResult": MessageText.json(sent, topic: topic)])
             }
             output.json = .array(results)
             return output
@@ -113,7 +106,7 @@ extension Command {
         })
 
     /// Prints round after round until the program is ended; without an interval the one round is the command's output.
-    private static func rounds(
+    static func rounds(
         everySeconds interval: Int32, _ options: GivenOptions, _ round: () async throws -> CommandOutput
     ) async throws -> CommandOutput {
         while true {
