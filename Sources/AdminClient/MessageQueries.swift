@@ -71,6 +71,9 @@ extension AdminClient {
         }
     }
 
+    /// The group in whose name tools send.
+    static let producerGroup = "admin_ext_group"
+
     /// Where a message went.
     package struct SentMessage: Sendable, Hashable {
         /// The broker's name.
@@ -126,7 +129,7 @@ extension AdminClient {
         flag: Int32 = 0, nowMillis: Int64
     ) async throws(AdminError) -> SentMessage {
         let fields = SendMessageFields(
-            producerGroup: "admin_ext_group", topic: topic, defaultTopic: NameRules.autoCreateTopic,
+            producerGroup: Self.producerGroup, topic: topic, defaultTopic: NameRules.autoCreateTopic,
             defaultTopicQueueCount: 4, queueId: queueId, sysFlag: 0, bornTimestampMillis: nowMillis, flag: flag,
             properties: properties)
         let answer = try await callBroker(address, .sendMessageV2, SendMessageRequestHeaderV2(fields), body: body)

@@ -101,4 +101,23 @@ extension AdminClient {
             MessageTrace.all(in: String(buffer: record.unpackedBody), clientHost: record.bornHost.ip)
         }.filter { $0.messageId == messageId }
     }
+
+    /// Writes into the trace topic that a message was sent, as producers that trace do.
+    package func trace(
+        _ sent: SentMessage, topic: String, keys: String?, tags: String?, bodyBytes: Int, sentMillis: Int64,
+        answeredMillis: Int64
+    ) async throws(AdminError) {
+        let messageId = sent.uniqueKey ?? sent.messageId
+        let storeHost = try await route(of: topic)?.brokers.first { $0.brokerName == sent.brokerName }?.masterAddress
+        let fields = [
+            MessageTrace.Kind.sent.rawValue, "\(sentMillis)", "DefaultRegion", Self.producerGroup, topic, messageId,
+            tags ?? "", keys ?? "", storeHost ?? "", "\(bodyBytes)", "\(answeredMillis - sentMillis)",
+            // The kind of message: a normal one.
+            "0", sent.messageId, "true",
+        ]
+        _ = try await send(
+            topic: NameRules.traceTopic, body: fields.joined(separator: "\u{1}") + "\u{2}",
+            keys: ([messageId] + [keys].compactMap(\.self)).joined(separator: " "), tags: nil, brokerName: nil,
+            queueId: nil, nowMillis: answeredMillis)
+    }
 }

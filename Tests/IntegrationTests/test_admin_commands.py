@@ -58,7 +58,7 @@ def test_messages_by_key_id_and_offset(cluster, served):
         if cluster.admin.run("queryMsgByKey", "-t", topic, "-k", "key-3").status == 0 else None, "the key is indexed")
     assert found["body"] == "body 3" and found["properties"]["TAGS"] == "T"
     (same,) = cluster.admin.run("queryMsgById", "-i", found["msgId"], "--json").expect_success().json
-    assert same == found
+    assert {key: value for key, value in same.items() if key != "messageTracks"} == found
     unique = found["properties"]["UNIQ_KEY"]
     (again,) = cluster.admin.run("queryMsgByUniqueKey", "-t", topic, "-i", unique, "--json").expect_success().json
     assert again["msgId"] == found["msgId"]

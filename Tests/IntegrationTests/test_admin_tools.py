@@ -10,6 +10,8 @@ from harness.programs import BINARIES, Program
 from harness.remoting import HEART_BEAT, RemotingSocket, frame, header
 from harness.waiting import eventually
 
+UPDATE_CONSUMER_OFFSET = 15
+
 
 def sent(cluster, topic: str, body: str, *options: str) -> dict:
     return cluster.admin.run("sendMessage", "-t", topic, "-p", body, *options, "--json").expect_success().json
@@ -297,3 +299,61 @@ def test_options_of_older_commands(cluster):
     finally:
         rounds.kill()
         rounds.wait()
+
+
+def test_who_has_consumed_a_message(cluster):
+    topic, address = cluster.topic(queues=1), cluster.broker.address
+    first, second = [
+        sent(cluster, topic, f"{n}", "-c", "T", "-b", cluster.broker.broker_name, "-i", "0")["msgId"] for n in range(2)]
+    plain, other_tag, caster, puller, gone = groups = [cluster.group() for _ in range(5)]
+
+    def consumer(group: str, tags: list[str], model: str = "CLUSTERING", kind: str = "CONSUME_PASSIVELY") -> dict:
+        return {
+            "groupName": group, "consumeType": kind, "messageModel": model,
+            "consumeFromWhere": "CONSUME_FROM_FIRST_OFFSET", "subscriptionDataSet": [{
+                "topic": topic, "subString": "||".join(tags) or "*", "tagsSet": tags, "expressionType": "TAG",
+                "subVersion": 1}]}
+
+    def tracks(message: str) -> dict:
+        (found,) = cluster.admin.run("queryMsgById", "-i", message, "--json").expect_success().json
+        return {t["consumerGroup"]: t["trackType"] for t in found["messageTracks"]}
+
+    assert "WARN: No Consumer" in cluster.admin.run("queryMsgById", "-i", first).expect_success().output
+    with RemotingSocket(address) as client, RemotingSocket(address) as offsets:
+        client.send(frame(header(HEART_BEAT), json.dumps({
+            "clientID": "10.0.0.7@1", "producerDataSet": [], "consumerDataSet": [
+                consumer(plain, []), consumer(other_tag, ["X"]), consumer(caster, [], model="BROADCASTING"),
+                consumer(puller, [], kind="CONSUME_ACTIVELY")]}).encode()))
+        eventually(lambda: cluster.admin.run("consumerConnection", "-g", plain).status == 0, "the broker knows it")
+        for group in groups:
+            offsets.call(UPDATE_CONSUMER_OFFSET, {
+                "consumerGroup": group, "topic": topic, "queueId": "0", "commitOffset": "1"})
+        past = {other_tag: "CONSUMED_BUT_FILTERED", caster: "CONSUME_BROADCASTING", puller: "PULL", gone: "NOT_ONLINE"}
+        assert tracks(first) == {plain: "CONSUMED", **past}
+        assert tracks(second) == {**past, plain: "NOT_CONSUME_YET", other_tag: "NOT_CONSUME_YET"}
+        text = cluster.admin.run("queryMsgById", "-i", first).expect_success().output
+        assert f"MessageTrack [consumerGroup={plain}, trackType=CONSUMED, exceptionDesc=null]" in text.splitlines()
+
+
+def test_a_send_is_traced(cluster):
+    topic, admin = cluster.topic(queues=1), cluster.admin
+
+    def send_traced() -> dict:
+        return sent(cluster, topic, "followed", "-k", "k1", "-m", "true")
+
+    # Without the topic of traces the message is sent nevertheless.
+    (warning,) = send_traced()["warnings"]
+    assert "RMQ_SYS_TRACE_TOPIC" in warning
+    setting = ["updateBrokerConfig", "-c", "DefaultCluster", "-k", "validateSystemTopicWhenUpdateTopic", "-v"]
+    admin.run(*setting, "false").expect_success()
+    admin.run("updateTopic", "-c", "DefaultCluster", "-t", "RMQ_SYS_TRACE_TOPIC", "-w", "1", "-r", "1").expect_success()
+    admin.run(*setting, "true").expect_success()
+    eventually(lambda: admin.run("topicRoute", "-t", "RMQ_SYS_TRACE_TOPIC").status == 0, "the topic of traces is known")
+    traced = send_traced()
+    assert traced["warnings"] == []
+    (message,) = admin.run("queryMsgById", "-i", traced["msgId"], "--json").expect_success().json
+    query = ["queryMsgTraceById", "-i", message["properties"]["UNIQ_KEY"], "--json"]
+    eventually(lambda: admin.run(*query).status == 0, "the trace is indexed")
+    (entry,) = admin.run(*query).expect_success().json
+    assert (entry["type"], entry["topic"], entry["keys"], entry["success"]) == ("Pub", topic, "k1", True)
+    assert entry["clientHost"] == "127.0.0.1" and 0 <= entry["costTime"] < 5_000

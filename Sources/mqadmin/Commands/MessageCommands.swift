@@ -30,7 +30,7 @@ extension Command {
                     try await admin.message(
                         id: id, topic: options.string("topic"), routeTopic: options.string("cluster")))
             }
-            guard try options.bool("sendMessage", default: false) else { return output(records) }
+            guard try options.bool("sendMessage", default: false) else { return await output(records, admin) }
             var results: [JSONValue] = []
             var lines: [String] = []
             for (id, record) in zip(ids, records) {
@@ -124,8 +124,9 @@ extension Command {
             let records = try await admin.messages(
                 topic: try options.required("topic"), key: id, isUnique: true, maxCount: 32,
                 routeTopic: options.string("cluster"))
-            let shown = options.isGiven("showAll") ? records : Array(records.prefix(1))
-            return CommandOutput(lines: output(shown).lines, json: output(records).json)
+            let output = await output(records, admin)
+            let shown = options.isGiven("showAll") ? records.count : 1
+            return CommandOutput(lines: Array(output.lines.prefix(shown)), json: output.json)
         })
 
     static let queryMsgByOffset = Command(
@@ -140,47 +141,23 @@ extension Command {
             guard let offset = Int64(try options.required("offset")), offset >= 0 else {
                 throw UsageError(description: "--offset must be a number from 0 on")
             }
-            return output([
-                try await admin.message(
-                    topic: try options.required("topic"), brokerName: try options.required("brokerName"),
-                    queueId: try options.int32("queueId", default: 0, in: 0...65_535), offset: offset)
-            ])
+            let record = try await admin.message(
+                topic: try options.required("topic"), brokerName: try options.required("brokerName"),
+                queueId: try options.int32("queueId", default: 0, in: 0...65_535), offset: offset)
+            return await output([record], admin)
         })
 
-    static let sendMessage = Command(
-        name: "sendMessage", summary: "Send a message.",
-        options: [
-            topic, CommandOption("p", "body", "UTF-8 string format of the message body", isRequired: true),
-            CommandOption("k", "key", "Message keys"), CommandOption("c", "tags", "Message tags"),
-            CommandOption("b", "broker", "Send message to target broker"),
-            CommandOption("i", "qid", "Send message to target queue"),
-        ],
-        run: { options, admin in
-            let queue =
-                options.isGiven("qid") ? try options.int32("qid", default: 0, in: 0...65_535) : nil
-            let sent = try await admin.send(
-                topic: try options.required("topic"), body: try options.required("body"),
-                keys: options.string("key"), tags: options.string("tags"), brokerName: options.string("broker"),
-                queueId: queue, nowMillis: LocalTime.nowMillis)
-            func line(_ columns: [String]) -> String {
-                zip(columns, [32, 4, 20, 0]).map { $0.padded($1) }.joined(separator: "  ")
-            }
-            return CommandOutput(
-                lines: [
-                    line(["#Broker Name", "#QID", "#Send Result", "#MsgId"]),
-                    line([sent.brokerName, "\(sent.queueId)", "SEND_OK", sent.messageId]),
-                ],
-                json: [
-                    "brokerName": .string(sent.brokerName), "queueId": .integer(Int64(sent.queueId)),
-                    "queueOffset": .integer(sent.queueOffset), "msgId": .string(sent.messageId),
-                ])
-        })
-
-    private static func output(_ records: [MessageRecord]) -> CommandOutput {
-        CommandOutput(
-            lines: records.flatMap { record in
-                MessageText.fields(record).map { "\("\($0.name):".padded(20)) \($0.text)" } + [""]
-            },
-            json: .array(records.map { MessageText.json($0) }))
+    /// One text a message, with what groups made of it; a broker that cannot tell that has the message nevertheless.
+    private static func output(_ records: [MessageRecord], _ admin: AdminClient) async -> CommandOutput {
+        var output = CommandOutput(lines: [], json: .null)
+        var messages: [JSONValue] = []
+        for record in records {
+            let tracks = try? await admin.tracks(of: record)
+            let fields = MessageText.fields(record).map { "\("\($0.name):".padded(20)) \($0.text)" }
+            output.lines.append((fields + [""] + MessageText.lines(tracks) + [""]).joined(separator: "\n"))
+            messages.append(MessageText.json(record, tracks: tracks))
+        }
+        output.json = .array(messages)
+        return output
     }
 }
