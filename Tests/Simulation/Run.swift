@@ -65,6 +65,8 @@ final class Run {
         configuration.store.deleteHours = (0..<24).map(String.init).joined(separator: ";")
         // Not drawn, so that seeds keep their other choices.
         configuration.store.keptQueueUnitsMax = [0, 8, 1 << 18][Int(simulation.seed % 3)]
+        configuration.store.queueWritesPerRound = [0, 1, 4_096][Int(simulation.seed / 3 % 3)]
+        configuration.store.keptQueueLogBytesMax = [0, 20_000, 1 << 30][Int(simulation.seed / 9 % 3)]
         configuration.checksTail = simulation.breakage != .skipTailCheck
         configuration.delivery.snapshotBytesMax = random.happens(percent: 50) ? 600 : 1 << 20
         configuration.delivery.snapshotIntervalMillis = 10_000

@@ -5,6 +5,11 @@ extension ConsumeQueue {
     func writeOut() throws(StoreError) {
         sharing.creating.lock()
         defer { sharing.creating.unlock() }
+        try writeOutAlone()
+    }
+
+    /// The same, under `sharing.creating`.
+    func writeOutAlone() throws(StoreError) {
         let (start, units) = state.withLockedValue { ($0.tail.start, $0.tail.units) }
         if units.isEmpty { return }
         try unlessRemoved { () throws(StoreError) in
@@ -184,27 +189,19 @@ extension ConsumeQueue {
 
     // MARK: Checkpoints
 
-    /// Begins its part of a checkpoint: what is changed from now on is for the next. Writes the units in memory out;
-    /// true when there is something to flush.
-    func beginCheckpoint() throws(StoreError) -> Bool {
+    /// Begins its part of a checkpoint: what is changed from now on is for the next. True when there is something to flush.
+    func beginCheckpoint() -> Bool {
         state.withLockedValue { state in
             state.isChanged = false
-            state.isBuffered = false
+            return state.dirty != nil || state.hasNewFiles
         }
-        do throws(StoreError) {
-            try writeOut()
-        } catch {
-            state.withLockedValue { noteChange(&$0) }
-            throw error
-        }
-        return state.withLockedValue { $0.dirty != nil || $0.hasNewFiles }
     }
 
     /// What the next start has to know, once everything is flushed; nil for a queue that is removed.
     var boundsToSave: QueueBounds? {
         state.withLockedValue { state in
             if state.isRemoved { return nil }
-            // What came meanwhile is in no file: the next start finds it in the log.
+            // What is in no file the next start finds in the log.
             let isKept = !state.tail.isEmpty && state.tail.start >= state.minOffset
             return QueueBounds(
                 offsets: state.minOffset..<(isKept ? state.tail.start : state.maxOffset), numbers: state.numbers,

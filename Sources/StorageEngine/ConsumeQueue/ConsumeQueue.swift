@@ -2,10 +2,10 @@ import NIOConcurrencyHelpers
 
 /// The units of one queue of a topic, in files of a fixed size.
 ///
-/// New units stay in memory until there are many, until a checkpoint, or until all queues have too many of them: with
-/// 80,000 queues hardly a message meets a queue whose file is open. A killed process loses them, and recovery reads them
-/// from the log again, as it does with all since the last checkpoint. Readers find them in memory; files are mapped for
-/// readers of older units and let go when idle.
+/// New units stay in memory until there are many, until the queue's turn comes (each second some thousands have one), or
+/// until all queues have too many of them: with 80,000 queues hardly a message meets a queue whose file is open. A killed
+/// process loses them, and recovery reads them from the log again: a checkpoint says from where. Readers find them in
+/// memory; files are mapped for readers of older units and let go when idle.
 ///
 /// Written by one thread only (dispatch, or recovery before it), written out by that and by housekeeping; read by any.
 // `nextOffset` and `isDetached` belong to the commit log's append lock; everything else is immutable or in `state`.
@@ -224,7 +224,7 @@ final class ConsumeQueue: @unchecked Sendable {
             publish(unit, at: offset, nowMillis: nowMillis, &state)
             if !state.isBuffered {
                 state.isBuffered = true
-                sharing.noteBuffered(self)
+                sharing.noteBuffered(self, since: unit.logOffset)
             }
             return count < Self.tailUnitsMax ? .kept : .full
         }
@@ -237,8 +237,7 @@ final class ConsumeQueue: @unchecked Sendable {
             state.withLockedValue { publish(unit, at: offset, nowMillis: nowMillis, &$0) }
         }
         for _ in 0..<Self.writesMax {
-            guard let queue = sharing.nextToWrite() else { return }
-            try queue.takeTurn()
+            guard sharing.keepsTooMany, try sharing.writeOldest() else { return }
         }
     }
 
@@ -266,10 +265,11 @@ final class ConsumeQueue: @unchecked Sendable {
     /// Has the next checkpoint look at it.
     func noteChange() { state.withLockedValue { noteChange(&$0) } }
 
-    /// Its units have been in memory the longest.
+    /// Its units have been in memory the longest. Under `sharing.creating`.
     func takeTurn() throws(StoreError) {
+        // Before they are written: a unit that comes meanwhile asks for another turn.
         state.withLockedValue { $0.isBuffered = false }
-        try writeOut()
+        try writeOutAlone()
     }
 }
 

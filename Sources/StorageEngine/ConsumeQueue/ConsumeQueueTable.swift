@@ -10,11 +10,15 @@ final class ConsumeQueueTable: Sendable {
     let tombstones: Tombstones
     private let topics = NIOLockedValueBox<[String: [Int32: ConsumeQueue]]>([:])
     private let batchTopics = NIOLockedValueBox<Set<String>>([])
+    private let writesPerRound: Int
+    private let keptLogBytesMax: Int64
 
     init(files: any FileSystem, configuration: StoreConfiguration, notices: StoreNotices) {
         self.files = files
         root = configuration.queueDirectory
         batchRoot = configuration.rootPath + "/batchconsumequeue"
+        writesPerRound = configuration.queueWritesPerRound
+        keptLogBytesMax = configuration.keptQueueLogBytesMax
         sharing = QueueSharing(files: files, configuration: configuration, notices: notices)
         tombstones = Tombstones(files: files, path: configuration.rootPath + "/deletedtopics")
     }
@@ -22,22 +26,22 @@ final class ConsumeQueueTable: Sendable {
     /// The queues written to since the last call.
     func takeChanged() -> [ConsumeQueue] { sharing.takeChanged() }
 
-    /// Writes the units in memory of some queues to their files, those that have had them the longest: so that a
-    /// checkpoint, and a stop, find little to do.
-    func writeSome() throws(StoreError) {
-        for _ in 0..<Self.writesPerRound {
-            guard let queue = sharing.oldestBuffered() else { return }
-            try queue.takeTurn()
+    /// Writes the units in memory of some queues to their files, those that have had them the longest: so that a start
+    /// after a kill, and a stop, find little to do. `end` is the end of the log.
+    func writeSome(end: Int64) throws(StoreError) {
+        for _ in 0..<writesPerRound {
+            guard try sharing.writeOldest() else { return }
         }
+        while try sharing.writeOldest(before: end - keptLogBytesMax) {}
     }
 
-    /// A tenth of a second's work.
-    private static let writesPerRound = 4_096
-
-    /// Gives back queues that were taken and not looked at.
-    func restore(_ changed: some Sequence<ConsumeQueue>) {
-        for queue in changed { sharing.noteChanged(queue) }
+    /// Writes all units in memory to their files.
+    func writeAll() throws(StoreError) {
+        while try sharing.writeOldest() {}
     }
+
+    /// A log offset before which no record's queue unit is in memory only; nil when none is.
+    var unwrittenFrom: Int64? { sharing.unwrittenFrom }
 
     /// Whether any queue was written to since then.
     var hasChanged: Bool { sharing.hasChanged }

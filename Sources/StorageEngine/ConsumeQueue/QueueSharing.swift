@@ -7,12 +7,20 @@ import Synchronization
 /// A store may have 80,000 queues of which few are used: saving and letting go look at these only. Mappings are
 /// bounded, as a process may have only so many (Linux: 65,530), and so are units in memory.
 final class QueueSharing: Sendable {
+    /// A queue that has units in memory, and a log offset before which are the records of none of them.
+    private struct Buffered {
+        let queue: ConsumeQueue
+        let since: Int64
+    }
+
     private struct State {
         var changed: [ConsumeQueue] = []
-        /// Queues that have units in memory, longest first; those before `bufferedStart` were taken.
-        var buffered: [ConsumeQueue] = []
+        /// Queues that have units in memory, longest first; those before `bufferedStart` were written.
+        var buffered: [Buffered] = []
         var bufferedStart = 0
         var mapped: [ObjectIdentifier: ConsumeQueue] = [:]
+
+        var oldest: Buffered? { bufferedStart < buffered.count ? buffered[bufferedStart] : nil }
     }
 
     let files: any FileSystem
@@ -58,31 +66,38 @@ final class QueueSharing: Sendable {
 
     // MARK: Units in memory
 
-    func noteBuffered(_ queue: ConsumeQueue) {
-        state.withLockedValue { $0.buffered.append(queue) }
+    /// Notes that a queue has units in memory, the first of a record at a log offset.
+    func noteBuffered(_ queue: ConsumeQueue, since logOffset: Int64) {
+        state.withLockedValue { $0.buffered.append(Buffered(queue: queue, since: logOffset)) }
     }
 
     func noteKept(_ count: Int) {
         keptUnits.add(count, ordering: .relaxed)
     }
 
-    /// The queue that has had units in memory the longest, when there are too many of them in all.
-    func nextToWrite() -> ConsumeQueue? {
-        keptUnits.load(ordering: .relaxed) > keptUnitsMax ? oldestBuffered() : nil
+    /// There are more units in memory than may be.
+    var keepsTooMany: Bool { keptUnits.load(ordering: .relaxed) > keptUnitsMax }
+
+    /// Writes out the queue that has had units in memory the longest, when the first was of a record before a log offset;
+    /// false when there is none.
+    func writeOldest(before logOffset: Int64 = .max) throws(StoreError) -> Bool {
+        creating.lock()
+        defer { creating.unlock() }
+        guard let oldest = state.withLockedValue(\.oldest), oldest.since < logOffset else { return false }
+        // It stays the oldest until its units are in the file: see unwrittenFrom.
+        try oldest.queue.takeTurn()
+        state.withLockedValue { state in
+            state.bufferedStart += 1
+            guard state.bufferedStart * 2 > state.buffered.count else { return }
+            state.buffered.removeFirst(state.bufferedStart)
+            state.bufferedStart = 0
+        }
+        return true
     }
 
-    /// The queue that has had units in memory the longest.
-    func oldestBuffered() -> ConsumeQueue? {
-        state.withLockedValue { state in
-            guard state.bufferedStart < state.buffered.count else { return nil }
-            let queue = state.buffered[state.bufferedStart]
-            state.bufferedStart += 1
-            if state.bufferedStart * 2 > state.buffered.count {
-                state.buffered.removeFirst(state.bufferedStart)
-                state.bufferedStart = 0
-            }
-            return queue
-        }
+    /// A log offset before which no record's queue unit is in memory only; nil when none is.
+    var unwrittenFrom: Int64? {
+        creating.withLock { state.withLockedValue { $0.oldest?.since } }
     }
 
     // MARK: Lost files

@@ -86,7 +86,7 @@ final class Housekeeper: Sendable {
             flusher.expire(before: clock.nowMillis - Int64(configuration.syncFlushTimeoutMillis))
             let now = clock.nowMillis
             let isDue = state.withLock { now - $0.lastCheckpointMillis >= $0.checkpointPauseMillis }
-            guard isDue ? step() : attempt(watchDisk) && attempt(queues.writeSome) else { return }
+            guard isDue ? step() : attempt(watchDisk) && attempt(writeSome) else { return }
         }
     }
 
@@ -135,11 +135,14 @@ final class Housekeeper: Sendable {
         saving.lock()
         defer { saving.unlock() }
         let started = clock.nowMillis
-        let (offset, timestampMillis) = dispatcher.progress.withLock { ($0.offset, $0.timestampMillis) }
         var checkpoint = state.withLock { state in
             state.lastCheckpointMillis = started
             return state.checkpoint
         }
+        if isLast { try queues.writeAll() } else { try writeSome() }
+        // In this order: what is dispatched after the first is not missed by the second.
+        let (dispatched, timestampMillis) = dispatcher.progress.withLock { ($0.offset, $0.timestampMillis) }
+        let offset = min(dispatched, queues.unwrittenFrom ?? dispatched)
         let indexNote = index?.checkpoint(always: isLast) ?? checkpoint.index
         // Recovery may have changed queues though nothing was dispatched since.
         if checkpoint.recoverFrom == offset, checkpoint.index == indexNote, !queues.hasChanged,
@@ -148,12 +151,13 @@ final class Housekeeper: Sendable {
             return
         }
         let changed = queues.takeChanged()
-        try synchronize(changed)
+        try synchronize(changed.filter { $0.beginCheckpoint() })
         if let failure = flusher.flush() { throw failure }
         boundsFile.save(changed, logOffset: offset) { queues.all }
         checkpoint.recoverFrom = offset
         checkpoint.logTimestampMillis = max(checkpoint.logTimestampMillis, timestampMillis)
-        checkpoint.queueTimestampMillis = max(checkpoint.queueTimestampMillis, timestampMillis)
+        let queueTimestampMillis = offset < dispatched ? storeTimestamp(at: offset) : timestampMillis
+        checkpoint.queueTimestampMillis = max(checkpoint.queueTimestampMillis, queueTimestampMillis ?? 0)
         checkpoint.confirmOffset = offset
         checkpoint.index = indexNote
         checkpoint.indexTimestampMillis = max(
@@ -169,19 +173,22 @@ final class Housekeeper: Sendable {
         }
     }
 
-    /// Makes durable what was added to queues. Each directory is flushed once, however many new files it has.
-    private func synchronize(_ changed: [ConsumeQueue]) throws(StoreError) {
-        var unflushed: [ConsumeQueue] = []
-        for (index, queue) in changed.enumerated() {
-            do throws(StoreError) {
-                if try queue.beginCheckpoint() { unflushed.append(queue) }
-            } catch {
-                // The next round begins where this one ended.
-                for queue in changed[..<index] { queue.noteChange() }
-                queues.restore(changed[(index + 1)...])
-                throw error
-            }
+    private func writeSome() throws(StoreError) {
+        try queues.writeSome(end: dispatcher.progress.withLock { $0.offset })
+    }
+
+    /// Store time of the record at a log offset; nil when it cannot be read.
+    private func storeTimestamp(at offset: Int64) -> Int64? {
+        var timestampMillis: Int64?
+        try? log.segments.segment(at: offset)?.withRecord(at: offset) { bytes in
+            guard case .record(let header) = RecordHeader.read(bytes, checksBody: false) else { return }
+            timestampMillis = header.storeTimestampMillis
         }
+        return timestampMillis
+    }
+
+    /// Makes durable what was written to queues. Each directory is flushed once, however many new files it has.
+    private func synchronize(_ unflushed: [ConsumeQueue]) throws(StoreError) {
         if unflushed.count > Self.flushesMax {
             let root = configuration.queueDirectory
             for queue in unflushed { queue.forgetUnflushed() }

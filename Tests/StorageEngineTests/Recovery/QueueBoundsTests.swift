@@ -111,6 +111,52 @@ import Testing
         try store.close()
     }
 
+    @Test("queues that had no turn yet are read from the log after a kill, from the first unit that is in no file")
+    func readsUnwrittenQueuesFromTheLog() throws {
+        var world = World()
+        world.configuration.queueWritesPerRound = 30
+        var (store, _) = try world.open()
+        fill(store, topics: ["A"])
+        #expect(store.housekeepingStep())
+        #expect(writtenQueues(world.files) == 30)
+        world.files = world.files.afterKill()
+        var report: RecoveryReport
+        (store, report) = try world.open()
+        #expect(report.messagesScanned == 10)
+        expect(store, 1, topics: ["A"])
+        #expect(store.housekeepingStep())
+        #expect(writtenQueues(world.files) == 40)
+        fill(store, topics: ["A"])
+        world.files = world.files.afterKill()
+        (store, report) = try world.open()
+        #expect(report.messagesScanned == 40)
+        expect(store, 2, topics: ["A"])
+        try store.close()
+    }
+
+    @Test("no unit stays in memory for longer than the log grows by its bound, however few queues have a turn")
+    func writesWhatIsFarBehind() throws {
+        var world = World()
+        world.configuration.queueWritesPerRound = 0
+        world.configuration.keptQueueLogBytesMax = 1_000
+        var (store, _) = try world.open()
+        fill(store, topics: ["A"])
+        let end = store.maxLogOffset
+        #expect(store.housekeepingStep())
+        let left = Int(Self.queueCount) - writtenQueues(world.files)
+        world.files = world.files.afterKill()
+        let report: RecoveryReport
+        (store, report) = try world.open()
+        #expect(report.messagesScanned == left && left > 0)
+        #expect(report.scannedFrom >= end - 1_000 && report.scannedFrom < end)
+        expect(store, 1, topics: ["A"])
+        try store.close()
+    }
+
+    private func writtenQueues(_ files: InMemoryFileSystem) -> Int {
+        (0..<Self.queueCount).count { files.exists("/store/consumequeue/A/\($0)/00000000000000000000") }
+    }
+
     @Test("after a loss of power all queues are searched, as files may hold more than the log")
     func searchesAfterPowerLoss() throws {
         var world = World()
