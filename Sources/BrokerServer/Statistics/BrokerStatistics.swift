@@ -84,6 +84,7 @@ package final class BrokerStatistics: Sendable {
     func countDispatched(_ messages: [DispatchedMessage], nowMillis: Int64) {
         state.withLockedValue { state in
             var index = 0
+            var all = Counts()
             while index < messages.count {
                 let topic = messages[index].topic
                 var counts = Counts()
@@ -93,11 +94,12 @@ package final class BrokerStatistics: Sendable {
                     index += 1
                 }
                 state.table.add(counts, to: .topicPut(topic), nowMillis: nowMillis)
-                state.table.add(counts, to: .brokerPut, nowMillis: nowMillis)
+                all += counts
                 if state.sizes != nil, !NameRules.isInternalTopic(topic) {
                     for message in messages[first..<index] { state.sizes?.add(Int64(message.size)) }
                 }
             }
+            state.table.add(all, to: .brokerPut, nowMillis: nowMillis)
         }
     }
 

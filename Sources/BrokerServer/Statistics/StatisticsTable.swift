@@ -33,12 +33,14 @@ package struct StatisticsTable: Sendable {
 
     /// Counts.
     package mutating func add(_ counts: Counts, to subject: Subject, nowMillis: Int64) {
-        if entries[subject] == nil {
-            if entries.count >= entriesMax { makeRoom() }
-            // It was zero when samples were last taken.
-            entries[subject] = CounterHistory(startMillis: min(lastTickMillis, nowMillis))
+        if let index = entries.index(forKey: subject) {
+            return entries.values[index].add(counts, nowMillis: nowMillis)
         }
-        entries[subject]?.add(counts, nowMillis: nowMillis)
+        if entries.count >= entriesMax { makeRoom() }
+        // It was zero when samples were last taken.
+        var history = CounterHistory(startMillis: min(lastTickMillis, nowMillis))
+        history.add(counts, nowMillis: nowMillis)
+        entries[subject] = history
     }
 
     /// Where every counter stands.
