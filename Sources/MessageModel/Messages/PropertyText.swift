@@ -1,3 +1,9 @@
+#if canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 /// The text form of message properties: `name 0x01 value 0x02`, repeated.
 package enum PropertyText {
     package static let nameEnd: UInt8 = 1
@@ -68,8 +74,9 @@ package enum PropertyText {
     }
 
     private static func firstIndex(of unit: UInt8, in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
-        var index = start
-        while index < bytes.count, bytes[index] != unit { index += 1 }
-        return index
+        guard let base = bytes.baseAddress, start < bytes.count,
+            let found = memchr(base + start, Int32(unit), bytes.count - start)
+        else { return bytes.count }
+        return base.distance(to: found)
     }
 }
