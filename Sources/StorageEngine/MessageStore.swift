@@ -98,7 +98,11 @@ package final class MessageStore: Sendable {
         var recovery = Recovery(
             configuration: configuration, files: files, segments: segments, queues: queues, boundsFile: boundsFile,
             checkpoint: checkpoint, wasClean: wasClean, clock: clock, notices: notices)
-        try recovery.run()
+        try recovery.run { [self] marked throws(StoreError) in
+            // Before the checkpoint: to a clean stop it would be the end of the log.
+            try markOpen()
+            try StoreError.wrap { () throws(FileSystemError) in try checkpointFile.save(marked) }
+        }
         try StoreError.wrap { () throws(FileSystemError) in try segments.forgetLostPages() }
         try index?.open(
             KeyIndex.Start(wasClean: wasClean, checkpoint: checkpoint, logEnd: recovery.report.logEnd))
@@ -111,6 +115,16 @@ package final class MessageStore: Sendable {
             lock: lock, checkpointFile: checkpointFile, checkpoint: checkpoint, logEnd: recovery.report.logEnd,
             newestTimestampMillis: newest, driving: driving)
         return recovery.report
+    }
+
+    /// Notes that the store is open: until a clean stop.
+    private func markOpen() throws(StoreError) {
+        try StoreError.wrap { () throws(FileSystemError) in
+            let abort = try files.openFile(
+                configuration.rootPath + "/abort", mode: .create(size: 0, reserve: false))
+            try abort.replace(with: String(configuration.processId))
+            try files.synchronizeDirectory(configuration.rootPath)
+        }
     }
 
     static func takeLock(_ path: String, files: any FileSystem) throws(StoreError) -> any FileLock {
@@ -129,12 +143,7 @@ package final class MessageStore: Sendable {
         lock: any FileLock, checkpointFile: CheckpointFile, checkpoint: Checkpoint, logEnd: Int64,
         newestTimestampMillis: Int64, driving: StoreDriving
     ) throws(StoreError) {
-        try StoreError.wrap { () throws(FileSystemError) in
-            let abort = try files.openFile(
-                configuration.rootPath + "/abort", mode: .create(size: 0, reserve: false))
-            try abort.replace(with: String(configuration.processId))
-            try files.synchronizeDirectory(configuration.rootPath)
-        }
+        try markOpen()
         let dispatcher = Dispatcher(
             log: log, index: index, isSynchronous: configuration.flushMode == .synchronous, clock: clock,
             observer: life.withLockedValue { $0.observer }, notices: notices)
@@ -450,12 +459,14 @@ package final class MessageStore: Sendable {
         guard ConsumeQueueTable.isDirectoryName(topic) else {
             throw StoreError(.illegalMessage, "no topic can have the name \(topic)")
         }
-        // Under the append lock: what was appended to the old queues lies before `end`, what comes later behind it.
-        let end = log.state.withLock { state in
-            queues.detach(topic: topic)
-            return state.writeOffset
+        try queues.deleting { () throws(StoreError) in
+            // Under the append lock: what was appended to the old queues lies before `end`, what comes later behind it.
+            let end = log.state.withLock { state in
+                queues.detach(topic: topic)
+                return state.writeOffset
+            }
+            try queues.tombstones.add(topic: topic, end: end)
+            try queues.removeFiles(topic: topic)
         }
-        try queues.tombstones.add(topic: topic, end: end)
-        try queues.removeFiles(topic: topic)
     }
 }

@@ -19,6 +19,8 @@ extension ConsumeQueue {
                 if state.isRemoved { return }
                 state.tail.drop(units.count)
                 sharing.noteKept(-units.count)
+                // A checkpoint that looked at it meanwhile saved its bounds without them.
+                noteChange(&state)
             }
         }
     }

@@ -32,12 +32,12 @@ final class ConsumeQueueTable: Sendable {
         for _ in 0..<writesPerRound {
             guard try sharing.writeOldest() else { return }
         }
-        while try sharing.writeOldest(before: end - keptLogBytesMax) {}
+        try writeAll(before: end - keptLogBytesMax)
     }
 
-    /// Writes all units in memory to their files.
-    func writeAll() throws(StoreError) {
-        while try sharing.writeOldest() {}
+    /// Writes all units in memory to their files, or those of records before a log offset at least.
+    func writeAll(before logOffset: Int64 = .max) throws(StoreError) {
+        while try sharing.writeOldest(before: logOffset) {}
     }
 
     /// A log offset before which no record's queue unit is in memory only; nil when none is.
@@ -113,10 +113,16 @@ final class ConsumeQueueTable: Sendable {
         try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(directory) }
     }
 
-    /// Removes the files of a detached topic, before any of a new one of that name are created.
-    func removeFiles(topic: String) throws(StoreError) {
+    /// Deletes topics: no queue file is created or written meanwhile, as those of a new topic of the same name have the
+    /// same paths. `body` detaches the topics, notes their ends, and removes their files.
+    func deleting<Result>(_ body: () throws(StoreError) -> Result) throws(StoreError) -> Result {
         sharing.creating.lock()
         defer { sharing.creating.unlock() }
+        return try body()
+    }
+
+    /// Removes the files of a detached topic. Within `deleting`.
+    func removeFiles(topic: String) throws(StoreError) {
         try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(root + "/" + topic) }
     }
 
@@ -158,6 +164,7 @@ final class ConsumeQueueTable: Sendable {
     /// Opens the queues that have a directory; the files of those of which nothing is known are searched.
     func load(_ known: Known? = nil) throws(StoreError) -> Loading {
         for queue in topics.withLockedValue({ $0.values.flatMap { $0.values } }) { queue.forgetFiles() }
+        sharing.forgetBuffered()
         let batches = Set(try subdirectories(of: batchRoot))
         batchTopics.withLockedValue { $0 = batches }
         var loading = Loading()

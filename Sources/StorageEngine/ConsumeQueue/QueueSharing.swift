@@ -95,6 +95,14 @@ final class QueueSharing: Sendable {
         return true
     }
 
+    /// Forgets who has units in memory: all queues are opened anew.
+    func forgetBuffered() {
+        state.withLockedValue { state in
+            state.buffered = []
+            state.bufferedStart = 0
+        }
+    }
+
     /// A log offset before which no record's queue unit is in memory only; nil when none is.
     var unwrittenFrom: Int64? {
         creating.withLock { state.withLockedValue { $0.oldest?.since } }

@@ -53,18 +53,19 @@ struct Recovery {
         self.notices = notices
     }
 
-    /// Recovers; the report says what was found.
-    mutating func run() throws(StoreError) {
+    /// Recovers; the report says what was found. `mark` makes a checkpoint durable that has a start after a kill read as
+    /// much as this one: called before queues that are missing are built.
+    mutating func run(marking mark: (Checkpoint) throws(StoreError) -> Void) throws(StoreError) {
         let started = clock.nowMillis
         toldMillis = started
         let file = boundsFile.load(wasClean: wasClean, pagesWereLost: pagesWereLost)
         let image = file.flatMap { $0.trust == .none || queuesAreMissing ? nil : $0.image }
         var isTrusted = image.map { file?.trust == .bounds && isUsable($0) } ?? false
-        var end = try read(image, isTrusted: isTrusted)
+        var end = try read(image, isTrusted: isTrusted, mark)
         // Units of damaged records, or of records that are not there any more, may lie in files not looked at.
         if isTrusted, let image, !report.damages.isEmpty || end < image.logOffset {
             isTrusted = false
-            end = try read(image, isTrusted: false)
+            end = try read(image, isTrusted: false, mark)
         }
         report.wasClean = wasClean
         report.logEnd = end
@@ -84,7 +85,9 @@ struct Recovery {
     }
 
     /// Loads the queues and reads the log from where something may be missing; returns its end.
-    private mutating func read(_ image: QueueImage?, isTrusted: Bool) throws(StoreError) -> Int64 {
+    private mutating func read(
+        _ image: QueueImage?, isTrusted: Bool, _ mark: (Checkpoint) throws(StoreError) -> Void
+    ) throws(StoreError) -> Int64 {
         report = RecoveryReport()
         touched = [:]
         if !isTrusted { try boundsFile.discard() }
@@ -108,6 +111,13 @@ struct Recovery {
             notices.post(.rebuildingQueues(count: loading.missing.count, first: first))
         }
         loading.missing.formUnion(deleted)
+        if queuesAreMissing || report.scannedFrom < allFrom {
+            var marked = checkpoint
+            marked.recoverFrom = report.scannedFrom
+            marked.queueTimestampMillis = 0
+            try mark(marked)
+            try boundsFile.discard()
+        }
         notices.progress.begin(at: report.scannedFrom, end: segments.writtenEnd)
         defer { notices.progress.finish() }
         return try scan(from: report.scannedFrom)
@@ -156,7 +166,12 @@ struct Recovery {
     /// The place from which on something may be missing.
     private func startOffset() -> Int64 {
         let minOffset = segments.minOffset
-        if let from = checkpoint.recoverFrom, from >= minOffset, isRecordStart(from) { return from }
+        if let from = checkpoint.recoverFrom {
+            // Files of the log were deleted since.
+            if from < minOffset { return minOffset }
+            if isRecordStart(from) { return from }
+            if let segment = segments.segment(at: from) { return segment.base }
+        }
         // A store that Apache wrote: the newest file whose first record is older than the checkpoint.
         for segment in segments.all.reversed() {
             guard case .record(let header)? = reading(at: segment.base), header.storeTimestampMillis > 0 else {

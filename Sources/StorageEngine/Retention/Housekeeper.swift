@@ -156,8 +156,10 @@ final class Housekeeper: Sendable {
         boundsFile.save(changed, logOffset: offset) { queues.all }
         checkpoint.recoverFrom = offset
         checkpoint.logTimestampMillis = max(checkpoint.logTimestampMillis, timestampMillis)
-        let queueTimestampMillis = offset < dispatched ? storeTimestamp(at: offset) : timestampMillis
-        checkpoint.queueTimestampMillis = max(checkpoint.queueTimestampMillis, queueTimestampMillis ?? 0)
+        // Apache reads from there; where nothing can be read it had better begin at the start.
+        checkpoint.queueTimestampMillis =
+            offset < dispatched
+            ? storeTimestamp(at: offset) ?? 0 : max(checkpoint.queueTimestampMillis, timestampMillis)
         checkpoint.confirmOffset = offset
         checkpoint.index = indexNote
         checkpoint.indexTimestampMillis = max(
@@ -192,9 +194,11 @@ final class Housekeeper: Sendable {
         if unflushed.count > Self.flushesMax {
             let root = configuration.queueDirectory
             for queue in unflushed { queue.forgetUnflushed() }
-            try StoreError.wrap { () throws(FileSystemError) in
+            do throws(FileSystemError) {
                 try files.synchronizeTree(root)
                 try files.synchronizeDirectory(configuration.rootPath)
+            } catch {
+                throw Self.lostFlush(error)
             }
             return
         }
@@ -205,10 +209,13 @@ final class Housekeeper: Sendable {
                 try files.synchronizeDirectory(directory)
             } catch {
                 // Removed with its topic meanwhile.
-                if error.kind != .notFound { throw StoreError(error) }
+                if error.kind != .notFound { throw Self.lostFlush(error) }
             }
         }
     }
+
+    /// A flush that failed is final, whatever the reason: what it was for is not tried again.
+    private static func lostFlush(_ error: FileSystemError) -> StoreError { StoreError(.io, "\(error)") }
 
     // MARK: Disk
 
@@ -304,6 +311,8 @@ final class Housekeeper: Sendable {
     }
 
     private func drop(_ oldest: LogSegment, _ reason: RetentionReason) throws(StoreError) -> Bool {
+        // So that the next start need not read the whole log for them. On a full disk it will.
+        try? queues.writeAll(before: oldest.end)
         let path = try StoreError.wrap { () throws(FileSystemError) in try log.segments.dropOldest() }
         guard let path else { return false }
         state.withLock { state in
