@@ -151,6 +151,7 @@ private struct ReplayWorld {
         let releasing = Task { [broker = test.broker] in
             while !isAnswered.withLockedValue({ $0 }) {
                 if broker.delivery.parkedCount > 0 { broker.delivery.releaseWaiters() }
+                if broker.pulls.parkedCount > 0 { broker.pulls.releaseWaiters() }
                 await Task.yield()
             }
         }
