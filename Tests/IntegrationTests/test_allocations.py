@@ -88,6 +88,7 @@ def counted(tmp_path, monkeypatch, fresh_cluster):
     return cluster, Counters(counts, cluster)
 
 
+@pytest.mark.alone
 @pytest.mark.skipif("debug" in str(BINARIES), reason="the numbers are those of release programs")
 def test_allocations_per_message_stay_below_their_caps(counted):
     cluster, counters = counted

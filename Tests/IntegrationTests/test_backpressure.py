@@ -5,6 +5,7 @@ import struct
 import threading
 import time
 
+import pytest
 from harness.bench import bench
 from harness.http2 import (
     DATA,
@@ -23,6 +24,8 @@ from harness.legacy_send import send
 from harness.raw import OK, RawClient, d, message, queue, resource, s
 from harness.remoting import RemotingSocket, frame, header
 from harness.waiting import eventually
+
+pytestmark = pytest.mark.alone
 
 MEGABYTE = 1024 * 1024
 PULL_MESSAGE = 11

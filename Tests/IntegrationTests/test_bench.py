@@ -3,6 +3,8 @@
 import pytest
 from harness.bench import bench
 
+pytestmark = pytest.mark.alone
+
 SHORT = ("--duration", "1", "--warm-up", "0.2", "--producers", "2", "--in-flight", "4")
 
 

@@ -7,6 +7,8 @@ import pytest
 from harness.raw import NOT_FOUND, OK, RawClient, message
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 # How old a route may get before it is fetched anew, and then some.
 REFRESH_SECONDS = 20
 STEP_SECONDS_MAX = 1.0

@@ -19,7 +19,10 @@ PARKED_BYTES_MAX = 3 * 1024
 IDLE_SECONDS = 5
 IDLE_CORES_MAX = 0.02
 
-pytestmark = pytest.mark.skipif(BINARIES.resolve().name != "release", reason="only release programs are measured")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(BINARIES.resolve().name != "release", reason="only release programs are measured"),
+]
 
 
 def test_cluster_starts_soon_and_stays_small(fresh_cluster):

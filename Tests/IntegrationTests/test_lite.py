@@ -171,6 +171,7 @@ def test_a_message_that_fails_too_often_is_dead_lettered(deployment):
         assert dead.body == b"bad" and dead.system_properties.dead_letter_queue.topic == topic
 
 
+@pytest.mark.alone
 def test_long_poll_wakes_at_once(deployment):
     topic = lite.parent(deployment)
     group = lite.group(deployment, topic)

@@ -210,6 +210,7 @@ def client_ports(server_port: int) -> set[int]:
     return found
 
 
+@pytest.mark.alone
 def test_sends_go_to_the_other_broker_when_one_dies(fresh_cluster):
     cluster = fresh_cluster(brokers=2)
     topic = cluster.topic()

@@ -90,6 +90,7 @@ def test_filters_pass_over_what_is_not_wanted(deployment):
         assert (nothing.code, nothing.messages, nothing.next_offset) == (NOT_FOUND, [], 12)
 
 
+@pytest.mark.alone
 def test_a_poll_waits_for_the_next_message(deployment):
     with RawClient(deployment.endpoint) as client:
         topic, queue = one_queue(deployment, client)

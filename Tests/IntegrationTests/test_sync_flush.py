@@ -21,7 +21,10 @@ def can_trace() -> bool:
     return subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True).returncode == 0
 
 
-pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is not installed, or tracing is not permitted here")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(not can_trace(), reason="strace is not installed, or tracing is not permitted here"),
+]
 
 
 def trace_of_sends(folder, senders: int, sends: int) -> tuple[list[strace.Call], int]:

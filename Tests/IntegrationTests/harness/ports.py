@@ -1,10 +1,16 @@
-"""Free TCP ports outside the range the kernel hands out by itself, so that a restart finds its port free again."""
+"""Free TCP ports outside the range the kernel hands out by itself, so that a restart finds its port free again.
+
+Tests that run beside others draw from a part of the range of their own: nobody else takes the port of a program that is
+not started yet, or is down for a moment.
+"""
 
 import os
 import random
 import socket
 
 LOWEST, HIGHEST = 12000, 31000
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_share = (HIGHEST - LOWEST) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 _taken: set[int] = set()
 _random = random.Random(os.getpid())
 
@@ -22,7 +28,7 @@ def _is_free(port: int) -> bool:
 def free_port(below: int = 0, above: int = 0) -> int:
     """A free port whose neighbours (`below` under it, `above` over it) are free too: a broker uses P-2, P and P+1."""
     for _ in range(1000):
-        port = _random.randint(LOWEST, HIGHEST)
+        port = LOWEST + _worker * _share + _random.randrange(below, _share - above)
         block = range(port - below, port + above + 1)
         if all(p not in _taken and _is_free(p) for p in block):
             _taken.update(block)
