@@ -78,7 +78,7 @@ def test_connections_and_parked_receives_are_cheap(fresh_cluster):
     with Clients(cluster.proxy.port, 50, topic) as warm:
         warm.call_once()
         warm.open_streams()
-        warm.park_receives()
+        warm.park_receives(poll_seconds=1)
         assert warm.wait_for_receives() == 50
     before = cluster.proxy.anonymous_bytes()
     with Clients(cluster.proxy.port, count, topic) as clients:
@@ -86,8 +86,10 @@ def test_connections_and_parked_receives_are_cheap(fresh_cluster):
         idle = each(before)
         clients.open_streams()
         streaming = each(before)
-        clients.park_receives()
+        began = time.monotonic()
+        clients.park_receives(poll_seconds=10)
         parked = each(before) - streaming
+        assert time.monotonic() - began < 10, "the first receives have ended"
         print(f"bytes of an idle connection {idle:.0f}, with a stream {streaming:.0f}, of a parked receive {parked:.0f}")
         assert streaming <= CONNECTION_BYTES_MAX and parked <= PARKED_BYTES_MAX
         assert clients.wait_for_receives() == count

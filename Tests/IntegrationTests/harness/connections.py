@@ -72,13 +72,13 @@ class Clients:
                 each.read()
                 assert not each.is_closed
 
-    def park_receives(self) -> None:
-        """A receive each that waits for a message."""
+    def park_receives(self, poll_seconds: int = 20) -> None:
+        """A receive each that waits so long for a message."""
         for number in range(len(self.sockets)):
             request = s.ReceiveMessageRequest(
                 group=resource(self._group(number)), message_queue=queue(self.topic), batch_size=32, auto_renew=True,
                 filter_expression=d.FilterExpression(type=d.FilterType.TAG, expression="*"))
-            request.long_polling_timeout.FromSeconds(20)
+            request.long_polling_timeout.FromSeconds(poll_seconds)
             self._send(number, 5, "ReceiveMessage", request, ends=True)
 
     def wait_for_receives(self) -> int:
