@@ -244,8 +244,3 @@ extension DeliveryService {
     /// Wait before another look at messages that are due but could not be read.
     private static var retryMillis: Int64 { 1_000 }
 }
-
-extension SubscriptionGroupConfig {
-    /// Deliveries of a message at most, the first one included.
-    var attemptCountMax: Int32 { max(0, min(retryMaxTimes, Int32.max - 1)) + 1 }
-}

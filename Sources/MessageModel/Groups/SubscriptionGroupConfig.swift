@@ -24,6 +24,9 @@ package struct SubscriptionGroupConfig: Hashable, Sendable {
 
     /// Makes a group with Apache's defaults.
     package init(name: String) { self.name = name }
+
+    /// Deliveries of a message at most, the first one included.
+    package var attemptCountMax: Int32 { max(0, min(retryMaxTimes, Int32.max - 1)) + 1 }
 }
 
 extension SubscriptionGroupConfig {

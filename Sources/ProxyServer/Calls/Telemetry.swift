@@ -159,8 +159,3 @@ enum SettingsMerge {
         return answer
     }
 }
-
-extension SubscriptionGroupConfig {
-    /// Deliveries of a message at most, the first one included.
-    var attemptCountMax: Int32 { max(0, min(retryMaxTimes, Int32.max - 1)) + 1 }
-}
