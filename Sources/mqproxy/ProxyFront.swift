@@ -1,9 +1,7 @@
 import GRPCServer
 import Logging
 import MessageModel
-import NIOConcurrencyHelpers
 import NIOCore
-import NIOSSL
 import ProxyServer
 import ServerSupport
 
@@ -12,29 +10,28 @@ final class ProxyFront: Sendable {
     private let configuration: ProxyConfiguration
     private let server: GRPCServer
     private let context: ProxyContext
-    private let tlsContext: NIOLockedValueBox<NIOSSLContext>
+    private let certificate: LazyTLSContext
     private let sweep: RepeatedTask
     private let readiness = Readiness()
     private let probing: Task<Void, Never>
     private let remoting: RemotingPort
-    private let logger: Logger
 
     init(
         configuration: ProxyConfiguration, group: any EventLoopGroup, brokers: any BrokerSide, logger: Logger
     ) throws {
         self.configuration = configuration
-        self.logger = logger
         let context = ProxyContext(
             configuration: configuration, metadata: brokers.metadata, limits: brokers.limits, logger: logger)
         self.context = context
         brokers.serveQuestions(context)
-        let tls = NIOLockedValueBox(try Self.loadContext(configuration))
-        tlsContext = tls
+        let certificate = LazyTLSContext(Self.tlsSettings(configuration), logger: logger)
+        try certificate.load()
+        self.certificate = certificate
         var settings = GRPCServerConfiguration()
         settings.messageBytesMax = configuration.grpcMessageBytesMax
         settings.connectionsMax = configuration.connectionsMax
         settings.connectionAgeMillisMax = configuration.connectionAgeMillisMax
-        settings.tlsContext = { tls.withLockedValue { $0 } }
+        settings.tlsContext = { certificate.context }
         let other = RemotingPort()
         remoting = other
         settings.adoptRemoting = { channel, bytes, address in other.adopt(channel, bytes, address) }
@@ -51,7 +48,7 @@ final class ProxyFront: Sendable {
         let grpc = server
         other.front = RemotingFront(
             configuration: configuration, group: group, metadata: brokers.remotingMetadata,
-            tlsContext: { tls.withLockedValue { $0 } },
+            tlsContext: { certificate.context },
             adoptHTTP2: { channel, bytes, address, isTLS in
                 grpc.adopt(channel, bytes, remoteAddress: address, isTLS: isTLS)
             }, logger: logger)
@@ -83,12 +80,11 @@ final class ProxyFront: Sendable {
     private static let probeMillis = 2_000
     private static let probeMillisWhileDown = 500
 
-    private static func loadContext(_ configuration: ProxyConfiguration) throws -> NIOSSLContext {
+    private static func tlsSettings(_ configuration: ProxyConfiguration) -> TLSSettings {
         let isSelfSigned = configuration.isTLSTestMode
-        return try TLSConfigurationLoader.serverContext(
-            TLSSettings(
-                certificatePath: isSelfSigned ? nil : configuration.tlsCertificatePath,
-                keyPath: isSelfSigned ? nil : configuration.tlsKeyPath, applicationProtocols: ["h2"]))
+        return TLSSettings(
+            certificatePath: isSelfSigned ? nil : configuration.tlsCertificatePath,
+            keyPath: isSelfSigned ? nil : configuration.tlsKeyPath, applicationProtocols: ["h2"])
     }
 
     /// Opens the port; answers its number.
@@ -103,15 +99,7 @@ final class ProxyFront: Sendable {
     func bindRemoting() async throws -> Int? { try await remoting.front?.bind() }
 
     /// Connections from now on get the certificate that is in the files now.
-    func reloadCertificate() {
-        do {
-            let fresh = try Self.loadContext(configuration)
-            tlsContext.withLockedValue { $0 = fresh }
-            logger.info("certificate reloaded")
-        } catch {
-            logger.error("the certificate was not reloaded", metadata: ["reason": "\(error)"])
-        }
-    }
+    func reloadCertificate() { certificate.reload() }
 
     /// What clients are told, for the operator.
     func describe(port: Int, remotingPort: Int?) -> [String] {
