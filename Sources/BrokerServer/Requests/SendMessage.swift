@@ -49,6 +49,8 @@ struct SendFieldNames: Sendable {
     static let short = SendFieldNames(
         topic: "b", defaultTopic: "c", defaultTopicQueueCount: "d", queueID: "e", sysFlag: "f", bornTimestamp: "g",
         flag: "h", properties: "i", reconsumeTimes: "j", unitMode: "k", maxReconsumeTimes: "l", batch: "m")
+
+    var areLetters: Bool { topic.utf8CodeUnitCount == 1 }
 }
 
 extension SendRequest {
@@ -57,7 +59,7 @@ extension SendRequest {
         _ request: RemotingCommand, _ names: SendFieldNames, bornHost: SocketHost
     ) throws(RemotingCodecError) {
         var fields = request.fields
-        fields.indexLetters()
+        if names.areLetters { fields.indexLetters() }
         self.init(
             topic: try fields.string(names.topic), bornTimestampMillis: try fields.int64(names.bornTimestamp),
             bornHost: bornHost, body: request.body)
