@@ -87,12 +87,16 @@ package struct StoreCheck {
             var messages: [DispatchedMessage] = []
             try segment.withRecord(at: offset) { bytes in
                 reading = RecordHeader.read(bytes, checksBody: true)
-                if case .record(let header) = reading, header.isQueued {
+                if case .record(let header) = reading, header.isQueued, header.hasPlace {
                     messages = header.dispatchedToAll(bytes, at: offset, delayLevels: delayLevels)
                 }
             }
             if case .record(let header) = reading, header.logOffset == offset {
                 report.messages += 1
+                if header.isQueued, !header.hasPlace {
+                    report.differs(
+                        "log offset \(offset): no message can be in queue \(header.queueId) at \(header.queueOffset)")
+                }
                 for message in messages { try compare(message) }
                 offset += Int64(header.size)
                 end = offset

@@ -109,6 +109,23 @@ import Testing
         #expect(report.differences.first?.hasPrefix("T queue 0 offset 2:") == true)
     }
 
+    @Test(arguments: [Int64.min, -1, RecordHeader.queueOffsetMax + 1, .max])
+    func theCheckFindsARecordWithoutAPossiblePlace(queueOffset: Int64) throws {
+        let fixture = StoreFixture()
+        let store = fixture.makeStore()
+        _ = try store.open()
+        for number in 0..<5 { _ = StoreFixture.append([StoreFixture.message("\(number)")], to: store) }
+        let size = store.maxLogOffset / 5
+        try store.close()
+        try CrashTests.patch(
+            fixture, at: 2 * size + Int64(RecordLayout.queueOffsetAt),
+            withUnsafeBytes(of: queueOffset.bigEndian) { Array($0) })
+        let report = try StoreCheck.run(fixture.configuration, files: LinuxFileSystem())
+        #expect(report.messages == 5)
+        #expect(report.differences.first?.hasSuffix("no message can be in queue 0 at \(queueOffset)") == true)
+        #expect(report.differences.last?.hasPrefix("T queue 0: 5 units where the log has 4") == true)
+    }
+
     @Test func aNewerFormatIsRefusedWithAHint() throws {
         let fixture = StoreFixture()
         let store = fixture.makeStore()
