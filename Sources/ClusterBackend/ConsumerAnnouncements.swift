@@ -115,10 +115,7 @@ package final class ConsumerAnnouncements: @unchecked Sendable {
         let key = StreamedConsumer.Key(group: header.consumerGroup, clientID: header.clientId)
         guard let consumer = context.consumers.consumer(key) else { return notOnline(key, request, peer) }
         guard header.jstackEnable ?? false else { return respond(request, peer, consumer.runningInfo(stackTrace: nil)) }
-        ask(key, .stackTrace, request, peer) { answer in
-            guard case .stackTrace(let text) = answer else { return nil }
-            return consumer.runningInfo(stackTrace: text)
-        }
+        ask(consumer, .stackTrace, request, peer)
     }
 
     /// CONSUME_MESSAGE_DIRECTLY (309), sent on by a broker with the message.
@@ -127,28 +124,21 @@ package final class ConsumerAnnouncements: @unchecked Sendable {
         let record = try MessageRecord(request.body)
         let key = StreamedConsumer.Key(group: header.consumerGroup, clientID: header.clientId ?? "")
         guard let consumer = context.consumers.consumer(key) else { return notOnline(key, request, peer) }
-        ask(key, .consume(topic: record.topic, record: request.body), request, peer) { answer in
-            guard case .consumed(let status, let spentMillis) = answer else { return nil }
-            return ConsumeDirectlyResult(
-                status, spentMillis: spentMillis, isOrdered: consumer.isOrdered)
-        }
+        ask(consumer, .consume(topic: record.topic, record: request.body), request, peer)
     }
 
     private func ask(
-        _ key: StreamedConsumer.Key, _ question: ConsumerQuestion, _ request: RemotingCommand, _ peer: RemotingPeer,
-        body: @escaping @Sendable (ConsumerAnswer) -> (any JSONBody)?
+        _ consumer: StreamedConsumer, _ question: ConsumerQuestion, _ request: RemotingCommand, _ peer: RemotingPeer
     ) {
-        let isAsked = context.consumers.ask(key, question) { [self] result in
+        let isAsked = context.consumers.ask(consumer.key, question) { [self] result in
             client.eventLoop.execute { [self] in
-                switch result {
-                case .success(let answer):
-                    if let body = body(answer) { return respond(request, peer, body) }
-                    refuse(request, peer, .systemError, "the client answered something else")
-                case .failure(let error): refuse(request, peer, error.questionCode, error.message)
+                switch consumer.body(of: result, to: question) {
+                case .success(let body): respond(request, peer, body)
+                case .failure(let error): refuse(request, peer, error.code, error.message)
                 }
             }
         }
-        if !isAsked { notOnline(key, request, peer) }
+        if !isAsked { notOnline(consumer.key, request, peer) }
     }
 
     private func respond(_ request: RemotingCommand, _ peer: RemotingPeer, _ body: any JSONBody) {

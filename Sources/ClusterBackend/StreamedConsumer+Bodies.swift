@@ -32,6 +32,22 @@ extension StreamedConsumer {
                 "PROP_CONSUMEORDERLY": isOrdered ? "true" : "false", "PROP_CONSUMER_START_TIMESTAMP": "\(startMillis)",
             ], subscriptions: subscriptionData, stackTrace: stackTrace)
     }
+
+    /// What who asked is told of its answer: the body, or what is wrong.
+    package func body(
+        of result: Result<ConsumerAnswer, ProxyError>, to question: ConsumerQuestion
+    ) -> Result<any JSONBody, ServiceError> {
+        switch (question, result) {
+        case (.stackTrace, .success(.stackTrace(let text))):
+            .success(runningInfo(stackTrace: text))
+        case (.consume, .success(.consumed(let status, let spentMillis))):
+            .success(ConsumeDirectlyResult(status, spentMillis: spentMillis, isOrdered: isOrdered))
+        case (_, .success):
+            .failure(ServiceError(code: .systemError, message: "the client answered something else"))
+        case (_, .failure(let error)):
+            .failure(ServiceError(code: error.questionCode, message: error.message))
+        }
+    }
 }
 
 extension ProxyError {

@@ -12,29 +12,18 @@ extension ProxiedConsumers {
             ask: { member, question, completion in
                 let key = StreamedConsumer.Key(group: member.group, clientID: member.clientID)
                 guard let consumer = consumers.consumer(key) else { return false }
+                func ask(_ question: ConsumerQuestion) -> Bool {
+                    consumers.ask(key, question) { completion(consumer.body(of: $0, to: question)) }
+                }
                 switch question {
                 case .runningInfo(isTraceWanted: false):
                     completion(.success(consumer.runningInfo(stackTrace: nil)))
                     return true
                 case .runningInfo(isTraceWanted: true):
-                    return consumers.ask(key, .stackTrace) { completion(Self.answer($0, of: consumer)) }
+                    return ask(.stackTrace)
                 case .consume(let topic, let record):
-                    return consumers.ask(key, .consume(topic: topic, record: record)) {
-                        completion(Self.answer($0, of: consumer))
-                    }
+                    return ask(.consume(topic: topic, record: record))
                 }
             })
-    }
-
-    private static func answer(
-        _ result: Result<ConsumerAnswer, ProxyError>, of consumer: StreamedConsumer
-    ) -> Answer {
-        switch result {
-        case .success(.stackTrace(let text)): .success(consumer.runningInfo(stackTrace: text))
-        case .success(.consumed(let status, let spentMillis)):
-            .success(ConsumeDirectlyResult(status, spentMillis: spentMillis, isOrdered: consumer.isOrdered))
-        case .failure(let error):
-            .failure(ServiceError(code: error.questionCode, message: error.message))
-        }
     }
 }

@@ -7,7 +7,11 @@ import pytest
 from harness import sdk
 from harness.consumers import RawConsumer, stack_trace, verified
 from harness.raw import d, message, s
+from harness.remoting import RemotingSocket
 from harness.waiting import eventually
+
+GET_CONSUMER_RUNNING_INFO = 307
+SYSTEM_ERROR = 1
 
 
 def is_registered(deployment, group: str, client_id: str) -> bool:
@@ -172,6 +176,30 @@ def test_an_answer_on_another_stream_is_none(deployment):
         asked.outgoing.put(stack_trace(asked.commands[0], "true"))
         thread.join(15)
         assert results[0].expect_success().json[asked.client_id]["jstack"] == "true"
+
+
+def test_an_answer_to_something_else_is_an_error(deployment):
+    topic, group = deployment.topic(), deployment.group()
+    with RawConsumer(deployment.endpoints[-1], group, topic, on_command=mistaken) as client:
+        client.send_ok(message(topic, b"good", keys=["good"]))
+        eventually(lambda: is_registered(deployment, group, client.client_id), "the consumer is seen")
+        done = deployment.admin.run(
+            "queryMsgById", "-i", offset_id(deployment, topic, "good"), "-g", group, "-d", client.client_id)
+        assert "the client answered something else" in done.output + done.errors
+        with RemotingSocket(deployment.broker_address) as operator:
+            answer, _ = operator.call(
+                GET_CONSUMER_RUNNING_INFO,
+                {"consumerGroup": group, "clientId": client.client_id, "jstackEnable": "true"})
+        assert (answer["code"], answer["remark"]) == (SYSTEM_ERROR, "the client answered something else")
+
+
+def mistaken(command: s.TelemetryCommand) -> s.TelemetryCommand:
+    """Results for questions about threads, and threads for questions about a message."""
+    kind = command.WhichOneof("command")
+    nonce = getattr(command, kind).nonce
+    if kind == "verify_message_command":
+        return s.TelemetryCommand(thread_stack_trace=s.ThreadStackTrace(nonce=nonce, thread_stack_trace="main"))
+    return s.TelemetryCommand(verify_message_result=s.VerifyMessageResult(nonce=nonce))
 
 
 @pytest.mark.parametrize("kind", ["push", "simple"])
