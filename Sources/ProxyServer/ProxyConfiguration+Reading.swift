@@ -105,6 +105,8 @@ extension ProxyConfiguration {
             try reader.integer(
                 "maxInvisibleTimeMills", default: Int(receiving.invisibleMillisMax), in: 1_000...604_800_000))
         receiving.isAutoRenewEnabled = try reader.bool("enableProxyAutoRenew", default: receiving.isAutoRenewEnabled)
+        liteAdditionsPerSecondMax = try reader.integer(
+            "maxSyncLiteSubscriptionRate", default: liteAdditionsPerSecondMax, in: 1...1_000_000)
     }
 
     private mutating func readProducers(_ reader: inout ConfigurationReader) throws(ConfigurationError) {
@@ -143,7 +145,7 @@ extension ProxyConfiguration {
         "longPollingReserveTimeInMillis", "invisibleTimeMillisWhenClear", "maxRenewRetryTimes", "renewThreadPoolNums",
         "renewMaxThreadPoolNums", "renewThreadPoolQueueCapacity", "renewAheadTimeMillis", "renewMaxTimeMillis",
         "renewSchedulePeriodMillis", "lockTimeoutMsInHandleGroup", "useDelayLevel", "messageDelayLevel",
-        "metricCollectorMode", "metricCollectorAddress", "regionId", "traceOn",
+        "maxLiteTopicSize", "metricCollectorMode", "metricCollectorAddress", "regionId", "traceOn",
         "enableRemotingLocalProxyGrpc", "localProxyConnectTimeoutMs", "enablePrintJstack",
         "printJstackInMillis", "printThreadPoolStatusInMillis", "sendLatencyEnable", "startDetectorEnable",
         "detectTimeout", "detectInterval", "tlsCertWatchIntervalMs", "metricsInDelta",

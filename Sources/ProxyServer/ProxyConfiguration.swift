@@ -61,6 +61,8 @@ package struct ProxyConfiguration: Sendable {
     package var messages = MessageLimits()
     /// Limits of receiving.
     package var receiving = ReceiveLimits()
+    /// Additions to lite subscriptions a second, of all clients together.
+    package var liteAdditionsPerSecondMax = 5_000
 
     /// Send attempts clients are told to make.
     package var producerAttemptCountMax: Int32 = 3

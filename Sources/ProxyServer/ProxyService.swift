@@ -1,6 +1,7 @@
 import GRPCServer
 import Logging
 import MessageModel
+import NIOConcurrencyHelpers
 import NIOCore
 import ProtoMessages
 
@@ -15,6 +16,8 @@ package final class ProxyContext: Sendable {
     let advertised: AdvertisedEndpoint
     let logger: Logger
     let presence = ClientPresence()
+    /// How fast clients may subscribe to lite topics.
+    let liteAdditions: NIOLockedValueBox<CallRate>
     /// Producers that brokers can ask about transactions.
     package let producers = ProducerStreams()
     /// Consumers that operators can ask something.
@@ -30,6 +33,7 @@ package final class ProxyContext: Sendable {
         self.configuration = configuration
         self.clock = clock
         self.logger = logger
+        liteAdditions = NIOLockedValueBox(CallRate(perSecond: configuration.liteAdditionsPerSecondMax))
         topics = MetadataCache(clock: clock, limits: limits) { name async throws(ProxyError) in
             try await metadata.fetchTopic(name)
         }

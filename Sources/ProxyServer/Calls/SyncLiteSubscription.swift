@@ -29,6 +29,7 @@ extension ProxyService {
                 "\(request.liteTopicCount) lite topics are named, group \(group.name) allows \(quota) for one client")
         }
         guard let topic = try topic(request.topic.name, for: message, call) else { return }
+        if action == .partialAdd { try admitAddition(topic: topic.snapshot.name, group: group.name) }
         let change = LiteSubscriptionChange(
             action: action, clientID: call.metadata("x-mq-client-id") ?? "", group: group.name,
             topic: topic.snapshot.name,
@@ -36,6 +37,17 @@ extension ProxyService {
         guard !topic.snapshot.readBrokers.isEmpty else { throw ProxyError(.forbidden, "no readable queue") }
         sync(change, topic.snapshot) { [self] error in
             if let error { fail(call, error) } else { succeed(call) }
+        }
+    }
+
+    /// Apache's bound: over all clients, for additions only, as the periodic full lists must come through.
+    private func admitAddition(topic: String, group: String) throws(ProxyError) {
+        let now = context.clock.uptimeMillis()
+        guard context.liteAdditions.withLockedValue({ $0.admits(nowMillis: now) }) else {
+            throw ProxyError(
+                .tooManyRequests,
+                "too many lite subscriptions are added, over \(configuration.liteAdditionsPerSecondMax) a second "
+                    + "(maxSyncLiteSubscriptionRate): topic \(topic), group \(group)")
         }
     }
 
@@ -104,21 +116,15 @@ extension ProxyService {
             stream)
     }
 
-    /// An addition of nothing: it names the connection that speaks for the client.
+    /// An addition of nothing: it names the connection that speaks for the client. The route is asked of the cache of all
+    /// loops: on a loop without calls its own knows none.
     private func announce(_ change: LiteSubscriptionChange, _ stream: ObjectIdentifier) {
         guard context.liteStreams.knows(stream) else { return }
-        var topic = change.topic
-        let known = topic.withUTF8 { metadata.knownTopic(ProtoText(UnsafeRawBufferPointer($0))) }
-        if let known { sync(change, known.snapshot) { _ in } }
-        let wait: TimeAmount = known == nil ? .seconds(1) : .seconds(Self.liteAnnounceSeconds)
-        if known == nil { lookUp(topic) }
-        eventLoop.assumeIsolated().scheduleTask(in: wait) { [weak self] in self?.announce(change, stream) }
-    }
-
-    private func lookUp(_ topic: String) {
-        var topic = topic
-        topic.withUTF8 { bytes in
-            _ = metadata.topic(ProtoText(UnsafeRawBufferPointer(bytes)), whenKnown: {})
+        var wait = TimeAmount.seconds(1)
+        if case .found(let topic) = context.topics.lookup(change.topic, on: eventLoop, whenKnown: {}) {
+            sync(change, topic) { _ in }
+            wait = .seconds(Self.liteAnnounceSeconds)
         }
+        eventLoop.assumeIsolated().scheduleTask(in: wait) { [weak self] in self?.announce(change, stream) }
     }
 }
