@@ -42,7 +42,7 @@ extension ClusterBackend {
             switch result {
             case .failure(let error): completion(BackendErrors.error(error))
             case .success(let answer):
-                completion(LitePopAnswer.failure(answer, brokerName: broker.name))
+                completion(LitePopAnswer.failure(answer, of: .liteSubscriptionCtl, brokerName: broker.name))
             }
         }
     }
@@ -77,19 +77,22 @@ enum LitePopAnswer {
             case .pollingTimeout, .pullNotFound: return .success(PopAnswer(outcome: .empty))
             default:
                 return .failure(
-                    failure(answer, brokerName: brokerName) ?? ProxyError(.internalServerError, "no answer"))
+                    failure(answer, of: .popLiteMessage, brokerName: brokerName)
+                        ?? ProxyError(.internalServerError, "no answer"))
             }
         }
     }
 
-    /// Why a broker refused; nil when it did not.
-    static func failure(_ answer: RemotingCommand, brokerName: String) -> ProxyError? {
+    /// Why a broker refused a request; nil when it did not.
+    static func failure(
+        _ answer: RemotingCommand, of request: RequestCode, brokerName: String
+    ) -> ProxyError? {
         let code = ResponseCode(rawValue: answer.code)
         if code == .success { return nil }
         if code == .requestCodeNotSupported {
             return ProxyError(
                 .notImplemented,
-                "broker \(brokerName) does not know lite topics (request code \(answer.code) not supported)")
+                "broker \(brokerName) does not know lite topics (request code \(request.rawValue) not supported)")
         }
         let status = StatusMapping.status(for: code, remark: answer.remark)
         return ProxyError(status.code, status.message)

@@ -55,12 +55,12 @@ import Testing
         try await withBackend(cluster) { fixture in
             let refusal = await sync(fixture)
             #expect(refusal?.code == .notImplemented)
-            #expect(refusal?.message.contains("does not know lite topics") == true)
+            #expect(refusal?.message.contains("does not know lite topics (request code 200071") == true)
             guard case .failure(let error) = await pop(fixture) else {
                 Issue.record("no refusal")
                 return
             }
-            #expect(error.code == .notImplemented)
+            #expect(error.code == .notImplemented && error.message.contains("request code 200070"))
         }
     }
 
