@@ -200,7 +200,7 @@ let package = Package(
             [
                 "BrokerServer", "StorageEngine", "DeliveryEngine", "RemotingCodec", "RemotingTransport",
                 "ServerSupport", "MessageModel",
-                nioCore, nioConcurrency, nioPosix, logging,
+                nioCore, nioConcurrency, nioEmbedded, nioPosix, logging,
             ], resources: [.copy("Golden")]),
         tests(
             "NameServerTests",

@@ -46,6 +46,22 @@ struct LiteSubscriptionsTests {
         #expect(table.offer("a", topic: "P", group: "h") == [other])
     }
 
+    @Test mutating func aLookAheadTakesNothing() {
+        _ = add(one, "a", "b", "c")
+        for name in ["a", "b", "c"] { _ = table.offer(name, topic: "P") }
+        #expect(table.ready(one, max: 2) == ["a", "b"])
+        _ = table.remove(one, queues: ["a"], nowMillis: 0)
+        _ = add(one, "a")
+        table.offer("a", to: one)
+        // It is at the end now, and there once.
+        #expect(Set(table.ready(one, max: 4)) == ["a", "b", "c"] && table.ready(one, max: 4).count == 3)
+        #expect(table.ready(two, max: 4).isEmpty)
+        #expect(ready(one).count == 3)
+        #expect(table.join(two, topic: "P", nowMillis: 0) == true)
+        _ = table.offer("d", topic: "P")
+        #expect(table.ready(two, max: 4) == ["d"] && table.has("e", two) && !table.has("e", one))
+    }
+
     @Test mutating func aFullListReplaces() {
         _ = add(one, "a", "b")
         _ = table.offer("a", topic: "P")

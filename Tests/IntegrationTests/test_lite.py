@@ -263,6 +263,16 @@ def test_refusals(deployment):
             eventually(lambda: stream.error, "an ordinary consumer cannot join a lite group")
 
 
+def test_additions_are_limited_to_a_rate(fresh_local):
+    local = fresh_local(proxy_options={"maxSyncLiteSubscriptionRate": 2})
+    topic = lite.parent(local)
+    group = lite.group(local, topic)
+    with RawClient(local.endpoint) as client:
+        codes = [lite.sync(client, topic, group, lite.PARTIAL_ADD, f"n{n}").status.code for n in range(4)]
+        assert codes[0] == OK and codes[-1] == d.Code.TOO_MANY_REQUESTS, codes
+        assert lite.sync(client, topic, group, lite.COMPLETE_ADD, "n1", "n2", "n3").status.code == OK
+
+
 def test_admin_commands(deployment):
     topic = lite.parent(deployment, expiration=30)
     group = lite.group(deployment, topic)

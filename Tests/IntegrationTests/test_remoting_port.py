@@ -5,16 +5,16 @@ import subprocess
 import time
 
 import pytest
-from harness import sdk
+from harness import lite, sdk
 from harness.programs import ROOT
 from harness.raw import RawClient, message
 from harness.remoting import GET_ROUTEINFO_BY_TOPIC, HEART_BEAT, REQUEST_CODE_NOT_SUPPORTED, RemotingSocket, frame, header
 from harness.waiting import eventually
 from test_legacy_producer import PYTHON, SCRIPT
 
-PULL_MESSAGE, POP_MESSAGE, ACK_MESSAGE, SEND_V2 = 11, 200050, 200051, 310
+PULL_MESSAGE, POP_MESSAGE, ACK_MESSAGE, NOTIFICATION, SEND_V2 = 11, 200050, 200051, 200054, 310
 QUERY_OFFSET, UPDATE_OFFSET, MAX_OFFSET, CONSUMER_LIST = 14, 15, 30, 38
-VERSION_NOT_SUPPORTED = 15
+VERSION_NOT_SUPPORTED, INVALID_PARAMETER = 15, 29
 
 
 def remoting_endpoints(deployment) -> list[str]:
@@ -109,6 +109,38 @@ def test_pop_and_ack(deployment):
             lambda: client.call(QUERY_OFFSET, {
                 "consumerGroup": group, "topic": topic, "queueId": "0", "bname": broker})[0]["extFields"].get(
                     "offset") == "1", "the ack moved the offset")
+
+
+def test_lite_topics(deployment):
+    """Apache's proxy has no handler for their codes. Questions pass, of their consumers too."""
+    topic = lite.parent(deployment, one_broker=True)
+    group = lite.group(deployment, topic)
+    with RemotingSocket(remoting_endpoints(deployment)[0], timeout=10) as client, RawClient(deployment.endpoint) as v5:
+        broker = route(client, topic)["brokerDatas"][0]["brokerName"]
+        for code in range(200070, 200080):
+            head, _ = client.call(code, {"topic": topic, "group": group, "bname": broker})
+            assert head["code"] == REQUEST_CODE_NOT_SUPPORTED and str(code) in head["remark"]
+        question = {
+            "consumerGroup": group, "topic": topic, "queueId": "-1", "pollTime": "0", "order": "false",
+            "bornTime": str(int(time.time() * 1000)), "isLiteConsumer": "true", "bname": broker}
+
+        def has_message(**fields) -> str:
+            head, _ = client.call(NOTIFICATION, question | fields)
+            assert head["code"] == 0, head
+            return head["extFields"]["hasMsg"]
+
+        assert client.call(NOTIFICATION, question)[0]["code"] == INVALID_PARAMETER, "it does not say of which client"
+        question["clientId"] = v5.metadata[0][1]
+        lite.add(v5, topic, group, "x")
+        assert has_message() == "false"
+        client.send(frame(header(NOTIFICATION, 77, question | {"pollTime": "9000"})))
+        started = time.monotonic()
+        lite.send(v5, topic, "x", b"1")
+        head, _ = client.read()
+        assert head["opaque"] == 77 and head["extFields"]["hasMsg"] == "true" and time.monotonic() - started < 5
+        # It is still there.
+        assert has_message() == "true"
+        assert [m.body for m in lite.drain(v5, topic, group, 1)] == [b"1"]
 
 
 def test_members_of_a_group_see_each_other_through_any_proxy(deployment):

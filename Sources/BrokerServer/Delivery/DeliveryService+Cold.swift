@@ -4,6 +4,7 @@ import NIOCore
 
 /// Messages of a queue that have to be fetched from the disk.
 struct ColdStretch: Sendable, Hashable {
+    var topic: String
     var queueID: Int32
     /// The first of them.
     var from: Int64
@@ -11,19 +12,39 @@ struct ColdStretch: Sendable, Hashable {
     var count: Int
 }
 
-extension PopPass {
+/// What was brought into memory for a request, and how often it waited for that.
+struct WarmedStretches: Sendable {
     /// Times that a request waits for the disk before it reads on its event loop after all: what was brought in may be
     /// gone again when memory is short, and the request must come to an end.
-    private static let warmCountMax = 8
+    private static let roundsMax = 8
 
+    private var stretches: [ColdStretch] = []
+    private var rounds = 0
+
+    /// Whether the request must wait for the disk before it reads these.
+    func mustFetch(_ stretch: ColdStretch, from store: some DeliveryStore) -> Bool {
+        rounds < Self.roundsMax
+            && !stretches.contains {
+                $0.topic == stretch.topic && $0.queueID == stretch.queueID && stretch.from >= $0.from
+                    && stretch.from < $0.from + Int64($0.count)
+            }
+            && store.isCold(
+                topic: stretch.topic, queueID: stretch.queueID, from: stretch.from, maxCount: stretch.count)
+    }
+
+    /// Notes what was brought in for it.
+    mutating func add(_ warmed: [ColdStretch]) {
+        stretches += warmed
+        rounds += 1
+    }
+}
+
+extension PopPass {
     /// Whether messages must be fetched from the disk first, which is noted.
     mutating func isCold(_ queueID: Int32, from: Int64, count: Int) -> Bool {
-        guard waiter.warmCount < Self.warmCountMax,
-            !waiter.warmed.contains(where: {
-                $0.queueID == queueID && from >= $0.from && from < $0.from + Int64($0.count)
-            }), service.dependencies.store.isCold(topic: key.topic, queueID: queueID, from: from, maxCount: count)
-        else { return false }
-        cold.append(ColdStretch(queueID: queueID, from: from, count: count))
+        let stretch = ColdStretch(topic: key.topic, queueID: queueID, from: from, count: count)
+        guard waiter.warmed.mustFetch(stretch, from: service.dependencies.store) else { return false }
+        cold.append(stretch)
         mayHaveMore = true
         return true
     }
@@ -32,30 +53,45 @@ extension PopPass {
 extension DeliveryService {
     /// Brings messages into memory, on the thread for that and under no lock, and then lets the request that wants them go
     /// on where it belongs. Without a request it is done for the next one.
-    func warm(_ cold: [ColdStretch], _ key: SubscriptionKey, for waiter: PopWaiter?) {
-        let isQueued = dependencies.coldRead { [self] in
-            for stretch in cold {
-                dependencies.store.warm(
-                    topic: key.topic, queueID: stretch.queueID, from: stretch.from, maxCount: stretch.count,
-                    maxBytes: configuration.popBytesMax)
-            }
+    func warm(_ cold: [ColdStretch], for waiter: PopWaiter?) {
+        let isQueued = fetch(cold) { [self] in
             guard var waiter else { return }
-            waiter.warmed += cold
-            waiter.warmCount += 1
+            waiter.warmed.add(cold)
             guard let eventLoop = waiter.request.eventLoop else { return attempt(waiter) }
             eventLoop.execute { [waiter] in self.attempt(waiter) }
         }
-        guard !isQueued, let waiter else { return }
-        waiter.completion(
-            .failed(
-                ServiceError(code: .systemBusy, message: "too many reads of old messages wait for the disk")))
+        if !isQueued, let waiter { waiter.completion(.failed(Self.tooManyReads)) }
+    }
+
+    /// Brings messages into memory on the thread for that; false, and nothing is done, when too many wait for it.
+    func fetch(_ cold: [ColdStretch], then done: @escaping @Sendable () -> Void) -> Bool {
+        dependencies.coldRead { [self] in
+            for stretch in cold {
+                dependencies.store.warm(
+                    topic: stretch.topic, queueID: stretch.queueID, from: stretch.from, maxCount: stretch.count,
+                    maxBytes: configuration.popBytesMax)
+            }
+            done()
+        }
+    }
+
+    /// The answer to a request that would have to wait behind too many others.
+    static var tooManyReads: ServiceError {
+        ServiceError(code: .systemBusy, message: "too many reads of old messages wait for the disk")
     }
 
     /// Moves a dead letter, on the thread for that when it has to be fetched from the disk.
-    func moveWarm(_ deadLetter: DeadLetter, of subscription: Subscription) {
+    func moveWarm(
+        _ deadLetter: DeadLetter, of subscription: Subscription,
+        completion: @escaping @Sendable (ServiceError?) -> Void = { _ in }
+    ) {
         let isCold = dependencies.store.isCold(
             topic: subscription.key.topic, queueID: deadLetter.queueID, from: deadLetter.offset, maxCount: 1)
-        if isCold, dependencies.coldRead({ [self] in move(deadLetter, of: subscription) }) { return }
-        move(deadLetter, of: subscription)
+        if isCold,
+            dependencies.coldRead({ [self] in move(deadLetter, of: subscription, completion: completion) })
+        {
+            return
+        }
+        move(deadLetter, of: subscription, completion: completion)
     }
 }

@@ -178,7 +178,7 @@ extension DeliveryService {
             waiter.completion(answer)
         }
         for deadLetter in result.deadLetters { moveWarm(deadLetter, of: subscription) }
-        if !result.cold.isEmpty { warm(result.cold, key, for: result.answer == nil ? waiter : nil) }
+        if !result.cold.isEmpty { warm(result.cold, for: result.answer == nil ? waiter : nil) }
         run(result.woken)
     }
 

@@ -13,9 +13,7 @@ struct PopWaiter: Sendable {
     let deadlineMillis: Int64
     let completion: @Sendable (PopOutcome) -> Void
     /// What was brought into memory for it.
-    var warmed: [ColdStretch] = []
-    /// How often that was.
-    var warmCount = 0
+    var warmed = WarmedStretches()
 }
 
 /// A parked question whether there is anything to pop.

@@ -11,6 +11,8 @@ struct LitePass {
         /// Somebody has messages of it until that time.
         case blocked(untilMillis: Int64)
         case deadLetters([DeadLetter])
+        /// Its messages have to be fetched from the disk, which is noted.
+        case cold
         /// A message could not be read: look again at that time.
         case unreadable(retryMillis: Int64)
         case empty
@@ -20,13 +22,19 @@ struct LitePass {
     let delivery: DeliveryService
     let maxAttempts: Int32
     let nowMillis: Int64
+    private let warmed: WarmedStretches
     private(set) var body = ByteBuffer()
     private(set) var messages: [PoppedMessage] = []
+    /// What was left out because it is not in memory.
+    private(set) var cold: [ColdStretch] = []
+    /// Lite topics that are in the answer: an attempt that is repeated must not get their messages twice.
+    private var taken: Set<String> = []
 
-    init(_ request: LitePopRequest, delivery: DeliveryService, maxAttempts: Int32, nowMillis: Int64) {
-        self.request = request
+    init(_ waiter: LiteService.Waiter, delivery: DeliveryService, nowMillis: Int64) {
+        request = waiter.request
+        warmed = waiter.warmed
         self.delivery = delivery
-        self.maxAttempts = maxAttempts
+        maxAttempts = waiter.maxAttempts
         self.nowMillis = nowMillis
     }
 
@@ -34,7 +42,9 @@ struct LitePass {
     private var visibleAtMillis: Int64 { nowMillis + request.invisibleMillis }
     private var remaining: Int { Int(request.maxCount) - messages.count }
     private var bytesLeft: Int { delivery.configuration.popBytesMax - body.readableBytes }
-    var isFull: Bool { remaining <= 0 || (bytesLeft <= 0 && !messages.isEmpty) }
+    private var hasRoom: Bool { remaining > 0 && (bytesLeft > 0 || messages.isEmpty) }
+    /// Whether no more lite topics are to be looked at. Those to fetch count too: one pass must not ask for all there are.
+    var isFull: Bool { !hasRoom || remaining <= cold.count }
 
     /// The answer.
     consuming func batch() -> PopBatch {
@@ -45,7 +55,7 @@ struct LitePass {
 
     /// Takes what there is of a lite topic. Under the subscription's lock.
     mutating func take(_ queue: String, _ state: inout SubscriptionState) -> Outcome {
-        guard !state.isRemoved else { return .empty }
+        guard !state.isRemoved, !taken.contains(queue) else { return .empty }
         let bounds = prepare(queue, &state)
         let plan = state.queues[0]?.ledger.planLite(
             attemptKey: attemptKey, nowMillis: nowMillis, maxCount: remaining, maxAttempts: maxAttempts)
@@ -62,7 +72,9 @@ struct LitePass {
             }
             return .deadLetters(dead.map { DeadLetter(queueID: 0, offset: $0.offset, attempt: $0.attempt) })
         case .again(let redeliveries):
-            for redelivery in redeliveries where !isFull { _ = read(redelivery, queue) }
+            if mustFetch(redeliveries.map(\.offset), queue) { return .cold }
+            taken.insert(queue)
+            for redelivery in redeliveries where hasRoom { _ = read(redelivery, queue) }
             return .taken(
                 untilMillis: state.queues[0]?.ledger.liteBlockedUntilMillis(nowMillis: nowMillis) ?? nowMillis)
         case .deliver(let redeliveries, let newMax):
@@ -75,23 +87,47 @@ struct LitePass {
         _ state: inout SubscriptionState
     ) -> Outcome {
         guard let from = state.queues[0]?.ledger.nextOffset else { return .empty }
+        // What is booked is read: so this comes first.
+        if mustFetch(redeliveries.map(\.offset), queue) { return .cold }
+        var newMax = from < bounds.max ? min(newMax, remaining - redeliveries.count) : 0
+        if newMax > 0, mustFetch(ColdStretch(topic: queue, queueID: 0, from: from, count: newMax)) {
+            guard !redeliveries.isEmpty else { return .cold }
+            newMax = 0
+        }
         var delivery = LedgerChange.OrderedDelivery(
             from: from, popMillis: nowMillis, visibleAtMillis: visibleAtMillis, attemptKey: attemptKey)
         for redelivery in redeliveries {
-            guard !isFull, read(redelivery, queue) else { break }
+            guard hasRoom, read(redelivery, queue) else { break }
             state.queues[0]?.ledger.redeliver(
                 redelivery, popMillis: nowMillis, visibleAtMillis: visibleAtMillis, attemptKey: attemptKey)
             delivery.redelivered.append(redelivery)
         }
         if delivery.redelivered.count < redeliveries.count {
             if delivery.redelivered.isEmpty { return .unreadable(retryMillis: nowMillis + PopPass.unreadableMillis) }
-        } else if newMax > 0, from < bounds.max, !isFull {
-            takeNew(queue, from: from, max: min(newMax, remaining), into: &delivery, &state)
+        } else if newMax > 0, hasRoom {
+            takeNew(queue, from: from, max: newMax, into: &delivery, &state)
         }
         guard !delivery.isEmpty else { return .empty }
         state.record(.ordered(delivery), queueID: 0)
         let isTaken = !delivery.new.isEmpty || !delivery.redelivered.isEmpty
-        return isTaken ? .taken(untilMillis: visibleAtMillis) : .empty
+        guard isTaken else { return .empty }
+        taken.insert(queue)
+        return .taken(untilMillis: visibleAtMillis)
+    }
+
+    private mutating func mustFetch(_ stretch: ColdStretch) -> Bool {
+        guard warmed.mustFetch(stretch, from: delivery.dependencies.store) else { return false }
+        cold.append(stretch)
+        return true
+    }
+
+    /// Whether any of these messages must be fetched first, all of which are noted.
+    private mutating func mustFetch(_ offsets: [Int64], _ queue: String) -> Bool {
+        var isCold = false
+        for offset in offsets where mustFetch(ColdStretch(topic: queue, queueID: 0, from: offset, count: 1)) {
+            isCold = true
+        }
+        return isCold
     }
 
     private mutating func takeNew(

@@ -5,10 +5,10 @@ extension LiteService {
     /// Drops clients that were not heard of; call every few seconds.
     package func expireClients() {
         let now = nowMillis
-        let woken = state.withLockedValue { state -> [Waiter] in
-            let (gone, woken) = state.subscriptions.expire(nowMillis: now)
+        let woken = state.withLockedValue { state -> Woken in
+            let (gone, keys) = state.subscriptions.expire(nowMillis: now)
             for key in gone { state.channels[key] = nil }
-            return woken.compactMap { state.waiters.wakeOne(key: $0) }
+            return keys.reduce(into: Woken()) { $0 += state.wake($1) }
         }
         run(woken)
     }
@@ -51,6 +51,10 @@ extension LiteService {
     package func groupDeleted(_ group: String) {
         let keys = state.withLockedValue { $0.subscriptions.members(group: group) }
         for key in keys { leave(key) }
+        state.withLockedValue { state in
+            state.blocked = state.blocked.filter { $0.key.group != group }
+            state.booked = state.booked.filter { $0.key.group != group }
+        }
     }
 
     /// So many queues go at a time: each round waits for the disk once.
@@ -79,7 +83,10 @@ extension LiteService {
 
     /// Forgets deleted lite topics. One that has come into being again meanwhile is a new one.
     private func forget(_ queues: [String], of parent: String) {
+        let gone = Set(queues)
         state.withLockedValue { state in
+            state.blocked = state.blocked.filter { !gone.contains($0.key.topic) }
+            state.booked = state.booked.filter { !gone.contains($0.key.topic) }
             for queue in queues {
                 state.subscriptions.forget(queue: queue)
                 state.index.remove(queue: queue, parent: parent)

@@ -12,7 +12,8 @@ extension LiteService {
             return completion(.timedOut(empty(request, now)))
         }
         do throws(ServiceError) {
-            let group = try check(request)
+            try checkSizes(request)
+            let group = try checkReadable(topic: request.topic, group: request.group)
             attempt(
                 Waiter(
                     request: request, maxAttempts: group.attemptCountMax, deadlineMillis: deadlineMillis,
@@ -22,33 +23,34 @@ extension LiteService {
         }
     }
 
-    /// The checks of Apache's PopLiteMessageProcessor, in its order.
-    private func check(_ request: LitePopRequest) throws(ServiceError) -> SubscriptionGroupConfig {
-        guard delivery.dependencies.isReadable() else {
-            throw ServiceError(code: .noPermission, message: "the broker does not allow reading")
-        }
+    private func checkSizes(_ request: LitePopRequest) throws(ServiceError) {
         guard request.maxCount >= 1, request.maxCount <= delivery.configuration.popCountMax else {
             throw ServiceError(
                 code: .invalidParameter,
                 message: "maxMsgNum \(request.maxCount) is not between 1 and \(delivery.configuration.popCountMax)")
         }
         try DeliveryService.checkInvisible(request.invisibleMillis)
-        guard let topic = dependencies.topic(request.topic) else {
-            throw ServiceError(code: .topicNotExist, message: "topic[\(request.topic)] not exist, apply first please!")
+    }
+
+    /// The group, when it may read the parent topic: what Apache's PopLiteMessageProcessor checks.
+    func checkReadable(topic name: String, group: String) throws(ServiceError) -> SubscriptionGroupConfig {
+        guard delivery.dependencies.isReadable() else {
+            throw ServiceError(code: .noPermission, message: "the broker does not allow reading")
+        }
+        guard let topic = dependencies.topic(name) else {
+            throw ServiceError(code: .topicNotExist, message: "topic[\(name)] not exist, apply first please!")
         }
         guard topic.permission.contains(.read) else {
-            throw ServiceError(code: .noPermission, message: "the topic[\(request.topic)] does not allow reading")
+            throw ServiceError(code: .noPermission, message: "the topic[\(name)] does not allow reading")
         }
         guard topic.messageType == .lite else {
-            throw ServiceError(
-                code: .invalidParameter, message: "the topic[\(request.topic)] is not of the type LITE")
+            throw ServiceError(code: .invalidParameter, message: "the topic[\(name)] is not of the type LITE")
         }
-        guard !delivery.dependencies.isForbidden(request.group, request.topic) else {
+        guard !delivery.dependencies.isForbidden(group, name) else {
             throw ServiceError(
-                code: .noPermission,
-                message: "the consumer group[\(request.group)] is forbidden for topic[\(request.topic)]")
+                code: .noPermission, message: "the consumer group[\(group)] is forbidden for topic[\(name)]")
         }
-        return try boundGroup(request.group, topic: request.topic)
+        return try boundGroup(group, topic: name)
     }
 
     /// The group, when it is there, may consume and is bound to the topic.
@@ -77,20 +79,102 @@ extension LiteService {
             waiter.completion(.timedOut(empty(waiter.request, now)))
             return passOn(key, topic: waiter.request.topic)
         }
-        var pass = LitePass(waiter.request, delivery: delivery, maxAttempts: waiter.maxAttempts, nowMillis: now)
-        while !pass.isFull {
-            guard let queue = next(waiter, canPark: pass.messages.isEmpty, nowMillis: now) else { break }
-            guard case .look(let name) = queue else { return }
-            take(name, of: key.group, into: &pass)
+        var pass = LitePass(waiter, delivery: delivery, nowMillis: now)
+        for queue in fetched(waiter) where !pass.isFull { take(queue, of: key.group, into: &pass) }
+        var waiter = waiter
+        waiter.fetched = []
+        let turn = fill(&pass, for: waiter)
+        if turn == .settled { return }
+        let (cold, mayHaveMore) = (pass.cold, turn == .unfinished || pass.isFull)
+        if pass.messages.isEmpty {
+            return cold.isEmpty ? goOn(waiter) : warm(cold, for: waiter)
         }
-        let isFull = pass.isFull
-        guard !pass.messages.isEmpty else { return }
+        if !cold.isEmpty { warm(cold, of: waiter) }
         let batch = pass.batch()
         delivery.dependencies.statistics?.countDelivered(
             topic: waiter.request.topic, group: key.group, count: batch.messages.count,
             bytes: batch.body.readableBytes, nowMillis: now)
         waiter.completion(.found(batch))
-        if isFull { passOn(key, topic: waiter.request.topic) }
+        if mayHaveMore { passOn(key, topic: waiter.request.topic) }
+    }
+
+    /// How a turn of looking at lite topics ended.
+    private enum Turn {
+        /// The request waits, or has been answered.
+        case settled
+        /// It gets what it has.
+        case finished
+        /// There are more to look at.
+        case unfinished
+    }
+
+    /// Thousands of lite topics may be blocked, or empty by now: other requests of the loop must have their turn.
+    static var looksPerTurn: Int { 256 }
+
+    private func fill(_ pass: inout LitePass, for waiter: Waiter) -> Turn {
+        for _ in 0..<Self.looksPerTurn {
+            let isEmpty = pass.messages.isEmpty && pass.cold.isEmpty
+            guard !pass.isFull, let next = next(waiter, canPark: isEmpty, nowMillis: pass.nowMillis) else {
+                return .finished
+            }
+            guard case .look(let queue) = next else { return .settled }
+            take(queue, of: waiter.key.group, into: &pass)
+        }
+        return .unfinished
+    }
+
+    /// Lets a request look at what there is, when its loop has done what waits there.
+    func goOn(_ waiter: Waiter) {
+        guard let eventLoop = waiter.request.eventLoop else { return attempt(waiter) }
+        eventLoop.execute { self.attempt(waiter) }
+    }
+
+    /// Has messages fetched for a request, which goes on then.
+    private func warm(_ cold: [ColdStretch], for waiter: Waiter) {
+        let isQueued = delivery.fetch(cold) { [self] in
+            var waiter = waiter
+            waiter.warmed.add(cold)
+            waiter.fetched = Self.queues(cold)
+            giveBack(cold, of: waiter, wakes: true)
+            goOn(waiter)
+        }
+        guard !isQueued else { return }
+        giveBack(cold, of: waiter, wakes: false)
+        waiter.completion(.failed(DeliveryService.tooManyReads))
+    }
+
+    /// Has messages fetched for the next request: this one has others.
+    private func warm(_ cold: [ColdStretch], of waiter: Waiter) {
+        let isQueued = delivery.fetch(cold) { [self] in giveBack(cold, of: waiter, wakes: true) }
+        if !isQueued { giveBack(cold, of: waiter, wakes: false) }
+    }
+
+    /// Lite topics that were looked at in vain are looked at again.
+    private func giveBack(_ cold: [ColdStretch], of waiter: Waiter, wakes: Bool) {
+        let (topic, group) = (waiter.request.topic, waiter.request.group)
+        for queue in Self.queues(cold) {
+            if wakes {
+                offer(queue, parent: topic, group: group)
+            } else {
+                state.withLockedValue { _ = $0.subscriptions.offer(queue, topic: topic, group: group) }
+            }
+        }
+    }
+
+    private static func queues(_ cold: [ColdStretch]) -> [String] {
+        var queues: [String] = []
+        for stretch in cold where queues.last != stretch.topic { queues.append(stretch.topic) }
+        return queues
+    }
+
+    /// What was fetched for a request, and its client still has.
+    private func fetched(_ waiter: Waiter) -> [String] {
+        guard !waiter.fetched.isEmpty else { return [] }
+        return state.withLockedValue { state in
+            waiter.fetched.filter {
+                state.subscriptions.has($0, waiter.key) && !state.deleting.contains($0)
+            }
+        }
     }
 
     private enum Next {
@@ -115,7 +199,7 @@ extension LiteService {
             let empty = empty(waiter.request, nowMillis)
             if !mayWait {
                 answer = .timedOut(empty)
-            } else if state.waiters.count >= delivery.configuration.waitersMax
+            } else if state.waitingCount >= delivery.configuration.waitersMax
                 || state.waiters.park(
                     key: waiter.key, deadlineMillis: waiter.deadlineMillis, capacity: 1, waiter) == nil
             {
@@ -139,7 +223,7 @@ extension LiteService {
             switch outcome {
             case .taken(let until), .blocked(let until), .unreadable(let until):
                 if note(key, blockedUntilMillis: until) { timer = until }
-            case .empty, .deadLetters: break
+            case .empty, .cold, .deadLetters: break
             }
             mustList = state.mustList()
             return outcome
@@ -148,18 +232,18 @@ extension LiteService {
         if let timer { timers.schedule(.queue(key), atMillis: timer) }
         guard case .deadLetters(let letters) = outcome else { return }
         for letter in letters {
-            delivery.move(letter, of: subscription) { [weak self] _ in self?.look(at: key) }
+            delivery.moveWarm(letter, of: subscription) { [weak self] _ in self?.look(at: key) }
         }
     }
 
     /// Has others look at what a client left, or cannot take as it is gone.
     private func passOn(_ key: LiteClientKey, topic: String) {
         let now = nowMillis
-        let woken = state.withLockedValue { state -> [Waiter] in
-            guard state.subscriptions.hasReady(key) else { return [] }
-            if let waiter = state.waiters.wakeOne(key: key) { return [waiter] }
-            var woken: [Waiter] = []
-            for queue in state.subscriptions.ready(key).prefix(Self.passedOnMax) {
+        let woken = state.withLockedValue { state -> Woken in
+            guard state.subscriptions.hasReady(key) else { return Woken() }
+            var woken = state.wake(key)
+            if !woken.pops.isEmpty { return woken }
+            for queue in state.subscriptions.ready(key, max: Self.passedOnMax) {
                 let keys = state.subscriptions.offer(queue, topic: topic, group: key.group).filter { $0 != key }
                 woken += Self.wake(keys, queue, &state, nowMillis: now)
             }

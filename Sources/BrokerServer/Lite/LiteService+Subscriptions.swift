@@ -109,9 +109,9 @@ extension LiteService {
 
     /// A client leaves.
     func leave(_ key: LiteClientKey) {
-        let woken = state.withLockedValue { state -> [Waiter] in
+        let woken = state.withLockedValue { state -> Woken in
             state.channels[key] = nil
-            return state.subscriptions.leave(key).compactMap { state.waiters.wakeOne(key: $0) }
+            return state.subscriptions.leave(key).reduce(into: Woken()) { $0 += state.wake($1) }
         }
         run(woken)
     }
@@ -198,10 +198,10 @@ extension LiteService {
             if bounds.max > max(committed, bounds.min) { waiting.append(queue) }
         }
         guard !waiting.isEmpty else { return }
-        let woken = state.withLockedValue { state -> Waiter? in
+        let woken = state.withLockedValue { state -> Woken in
             for queue in waiting { state.subscriptions.offer(queue, to: key) }
-            return state.waiters.wakeOne(key: key)
+            return state.wake(key)
         }
-        if let woken { run([woken]) }
+        run(woken)
     }
 }

@@ -13,7 +13,7 @@ import Synchronization
 /// client, one poll for all lite topics of a client, one batch of a lite topic in flight at a time, and the end of lite
 /// topics that nobody writes to. The calls may come from any thread.
 package final class LiteService: Sendable {
-    /// Bounds and intervals.
+    /// Bounds, intervals, and what metrics may cost.
     package struct Limits: Sendable {
         /// Most lite topics of all parents.
         package var topicsMax = 1_000_000
@@ -25,6 +25,10 @@ package final class LiteService: Sendable {
         package var subscriptions = LiteSubscriptions.Limits()
         /// Lite topics over its quota that a client's full list may have: it may not know of its latest losses.
         package var quotaSlack = 300
+        /// Whether metrics tell how far groups are behind, which looks at every lite topic.
+        package var countsLags = true
+        /// Whether they tell for how long too, which reads a message of each that is not consumed.
+        package var readsLagTimes = false
 
         /// The product's values.
         package init() {}
@@ -71,12 +75,33 @@ package final class LiteService: Sendable {
         let maxAttempts: Int32
         let deadlineMillis: Int64
         let completion: @Sendable (PopOutcome) -> Void
+        /// What was brought into memory for it, and the lite topics of that which it looks at first.
+        var warmed = WarmedStretches()
+        var fetched: [String] = []
         var key: LiteClientKey { LiteClientKey(group: request.group, clientID: request.clientID) }
+    }
+
+    /// Parked questions whether there is something to look at.
+    struct Question: Sendable {
+        let key: LiteClientKey
+        let completion: @Sendable (NotificationOutcome) -> Void
+    }
+
+    /// What was taken out of the state to go on without its lock.
+    struct Woken: Sendable {
+        var pops: [Waiter] = []
+        var questions: [Question] = []
+
+        static func += (left: inout Woken, right: Woken) {
+            left.pops += right.pops
+            left.questions += right.questions
+        }
     }
 
     struct State {
         var subscriptions: LiteSubscriptions
         var waiters = WaiterIndex<LiteClientKey, Waiter>(limitPerKey: 64)
+        var questions = WaiterIndex<LiteClientKey, Question>(limitPerKey: 64)
         /// Until when a group gets nothing of a lite topic.
         var blocked: [SubscriptionKey: Int64] = [:]
         /// When the timer looks at a lite topic.
@@ -90,6 +115,14 @@ package final class LiteService: Sendable {
         /// Lite topics that are being deleted: nobody looks at them meanwhile.
         var deleting: Set<String> = []
         var nextExpiryMillis: Int64 = 0
+
+        /// Requests that wait.
+        var waitingCount: Int { waiters.count + questions.count }
+
+        /// Takes out who can use something that a client has to look at: one pop, and all questions.
+        mutating func wake(_ key: LiteClientKey) -> Woken {
+            Woken(pops: waiters.wakeOne(key: key).map { [$0] } ?? [], questions: questions.wakeAll(key: key))
+        }
     }
 
     let delivery: DeliveryService
@@ -153,9 +186,7 @@ package final class LiteService: Sendable {
 
     /// Answers whoever waits that there is nothing.
     package func releaseWaiters() {
-        let waiters = state.withLockedValue { $0.waiters.removeAll() }
-        let now = nowMillis
-        for waiter in waiters { waiter.completion(.timedOut(empty(waiter.request, now))) }
+        end(state.withLockedValue { Woken(pops: $0.waiters.removeAll(), questions: $0.questions.removeAll()) })
     }
 
     /// Whether a message may go to a lite topic: one that is there, or a new one while there are not too many.
@@ -197,33 +228,30 @@ package final class LiteService: Sendable {
         run(woken)
     }
 
-    /// Takes out one waiting request of each group that is not blocked. Under the lock.
+    /// Takes out one waiting pop of each group that is not blocked, and all questions. Under the lock.
     static func wake(
         _ keys: [LiteClientKey], _ queue: String, _ state: inout State, nowMillis: Int64
-    ) -> [Waiter] {
+    ) -> Woken {
         var done: Set<String> = []
-        var woken: [Waiter] = []
-        for key in keys where !done.contains(key.group) {
+        var blocked: Set<String> = []
+        var woken = Woken()
+        for key in keys where !blocked.contains(key.group) {
             if let until = state.blocked[SubscriptionKey(group: key.group, topic: queue)], until > nowMillis {
-                done.insert(key.group)
+                blocked.insert(key.group)
                 continue
             }
-            guard let waiter = state.waiters.wakeOne(key: key) else { continue }
+            woken.questions += state.questions.wakeAll(key: key)
+            guard !done.contains(key.group), let waiter = state.waiters.wakeOne(key: key) else { continue }
             done.insert(key.group)
-            woken.append(waiter)
+            woken.pops.append(waiter)
         }
         return woken
     }
 
     /// Goes on with requests that were taken out.
-    func run(_ woken: [Waiter]) {
-        for waiter in woken {
-            guard let eventLoop = waiter.request.eventLoop else {
-                attempt(waiter)
-                continue
-            }
-            eventLoop.execute { self.attempt(waiter) }
-        }
+    func run(_ woken: Woken) {
+        for question in woken.questions { question.completion(.answered(hasMessage: true)) }
+        for waiter in woken.pops { goOn(waiter) }
     }
 
     // MARK: Time
@@ -242,10 +270,11 @@ package final class LiteService: Sendable {
 
     /// Answers requests whose time is over, and has clients look at lite topics whose messages are visible again.
     package func fireTimers() {
-        let now = nowMillis
-        for (timer, millis) in timers.takeDue(nowMillis: now) {
+        for (index, (timer, millis)) in timers.takeDue(nowMillis: nowMillis).enumerated() {
+            // Thousands of lite topics may be due at once: who waits for something else must not wait for that as well.
+            if index % Self.looksPerExpiry == 0 { expireWaiters() }
             switch timer {
-            case .waiters: expireWaiters(scheduledMillis: millis, nowMillis: now)
+            case .waiters: expireWaiters()
             case .queue(let key):
                 let isCurrent = state.withLockedValue { state in
                     guard state.booked[key] == millis else { return false }
@@ -257,6 +286,8 @@ package final class LiteService: Sendable {
         }
     }
 
+    private static var looksPerExpiry: Int { 64 }
+
     /// Sees what a group's lite topic needs now: to be looked at by clients, now or later.
     func look(at key: SubscriptionKey) {
         guard let parent = LiteTopicName(queueName: key.topic)?.parent, let subscription = delivery.table.find(key)
@@ -265,6 +296,8 @@ package final class LiteService: Sendable {
         }
         let now = nowMillis
         let (timer, hasMore) = subscription.withState { state -> (Int64?, Bool) in
+            // Nothing is noted any more of a lite topic that is being forgotten.
+            guard !state.isRemoved else { return (nil, false) }
             let until = state.queue(0)?.ledger.liteBlockedUntilMillis(nowMillis: now)
             let mustSchedule = note(key, blockedUntilMillis: until)
             if until != nil { return (mustSchedule ? until : nil, false) }
@@ -276,20 +309,32 @@ package final class LiteService: Sendable {
         if hasMore { offer(key.topic, parent: parent, group: key.group) }
     }
 
-    private func expireWaiters(scheduledMillis: Int64, nowMillis: Int64) {
-        let (expired, next) = state.withLockedValue { state -> ([Waiter], Int64?) in
-            guard state.waitersBookedMillis == scheduledMillis else { return ([], nil) }
+    /// Answers requests whose time is over, if any.
+    private func expireWaiters() {
+        let nowMillis = nowMillis
+        let (expired, next) = state.withLockedValue { state -> (Woken, Int64?) in
+            guard state.waitersBookedMillis <= nowMillis else { return (Woken(), nil) }
             state.waitersBookedMillis = .max
-            let expired = state.waiters.expire(nowMillis: nowMillis)
+            let expired = Woken(
+                pops: state.waiters.expire(nowMillis: nowMillis),
+                questions: state.questions.expire(nowMillis: nowMillis))
             return (expired, Self.bookWaiters(&state))
         }
         if let next { timers.schedule(.waiters, atMillis: next) }
-        for waiter in expired { waiter.completion(.timedOut(empty(waiter.request, nowMillis))) }
+        end(expired)
+    }
+
+    /// Answers that there is nothing.
+    private func end(_ over: Woken) {
+        let now = nowMillis
+        for waiter in over.pops { waiter.completion(.timedOut(empty(waiter.request, now))) }
+        for question in over.questions { question.completion(.answered(hasMessage: false)) }
     }
 
     /// When the timer has to be set for waiting requests; nil when it need not. Under the lock.
     static func bookWaiters(_ state: inout State) -> Int64? {
-        guard let next = state.waiters.nextDeadlineMillis(), next < state.waitersBookedMillis else { return nil }
+        let next = min(state.waiters.nextDeadlineMillis() ?? .max, state.questions.nextDeadlineMillis() ?? .max)
+        guard next < state.waitersBookedMillis else { return nil }
         state.waitersBookedMillis = next
         return next
     }

@@ -42,7 +42,7 @@ package final class RequestRouter: RemotingService {
         ack = AckMessageHandler(delivery: broker.delivery, lite: broker.lite)
         batchAck = BatchAckMessageHandler(delivery: broker.delivery)
         changeInvisibleTime = ChangeInvisibleTimeHandler(delivery: broker.delivery, lite: broker.lite)
-        notification = NotificationHandler(delivery: broker.delivery)
+        notification = NotificationHandler(delivery: broker.delivery, lite: broker.lite)
         pollingInfo = PollingInfoHandler(delivery: broker.delivery)
     }
 

@@ -16,6 +16,17 @@ package struct LiteReadyQueue: Sendable {
     /// The names it holds.
     package var names: Set<String> { members }
 
+    /// The names that came first, without taking them out.
+    package func first(_ max: Int) -> [String] {
+        var found: [String] = []
+        // A name that was removed and came again is in the order twice.
+        for name in order[head...] where members.contains(name) && !found.contains(name) {
+            if found.count >= max { break }
+            found.append(name)
+        }
+        return found
+    }
+
     /// Adds a name unless it is there.
     package mutating func push(_ name: String) {
         guard members.insert(name).inserted else { return }

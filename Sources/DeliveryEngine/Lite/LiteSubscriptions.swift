@@ -224,6 +224,11 @@ package struct LiteSubscriptions: Sendable {
         if clients[key]?.queues.contains(queue) == true { clients[key]?.ready.push(queue) }
     }
 
+    /// Whether a lite topic is among those of a client.
+    package func has(_ queue: String, _ key: LiteClientKey) -> Bool {
+        clients[key].map { $0.isWildcard || $0.queues.contains(queue) } ?? false
+    }
+
     /// Takes the next lite topic that a client has to look at.
     package mutating func takeReady(_ key: LiteClientKey) -> String? {
         if let queue = clients[key]?.ready.pop() { return queue }
@@ -236,17 +241,21 @@ package struct LiteSubscriptions: Sendable {
         return !client.ready.isEmpty || (client.isWildcard && wildcards[key.group]?.ready.isEmpty == false)
     }
 
-    /// What a client has to look at.
-    package func ready(_ key: LiteClientKey) -> Set<String> {
+    /// The first of what a client has to look at.
+    package func ready(_ key: LiteClientKey, max: Int) -> [String] {
         guard let client = clients[key] else { return [] }
-        guard client.isWildcard, let shared = wildcards[key.group]?.ready.names else { return client.ready.names }
-        return client.ready.names.union(shared)
+        let own = client.ready.first(max)
+        guard client.isWildcard, own.count < max, let shared = wildcards[key.group]?.ready else { return own }
+        return own + shared.first(max - own.count)
     }
 
     // MARK: For tools
 
     /// The ids of a lite topic's clients by group, those of wildcard groups left out.
     package func holders(of queue: String) -> [String: Set<String>] { holders[queue] ?? [:] }
+
+    /// Whether a client of a group subscribes to a lite topic, wildcards left out.
+    package func holds(_ group: String, _ queue: String) -> Bool { holders[queue]?[group] != nil }
 
     /// What a client subscribes to; nil when it is unknown.
     package func subscriptions(of key: LiteClientKey) -> Set<String>? { clients[key]?.queues }

@@ -14,11 +14,15 @@ package struct NotificationRequestHeader: RemotingHeader, Hashable {
     package var isOrdered: Bool?
     /// Id of a receive attempt, to repeat it.
     package var attemptId: String?
+    /// Whether the question is of the lite topics that a client subscribes to.
+    package var isLiteConsumer: Bool?
+    /// That client.
+    package var clientId: String?
 
     /// A header to send.
     package init(
         consumerGroup: String, topic: String, queueId: Int32, pollMillis: Int64, bornMillis: Int64,
-        isOrdered: Bool? = nil, attemptId: String? = nil
+        isOrdered: Bool? = nil, attemptId: String? = nil, isLiteConsumer: Bool? = nil, clientId: String? = nil
     ) {
         self.consumerGroup = consumerGroup
         self.topic = topic
@@ -27,6 +31,8 @@ package struct NotificationRequestHeader: RemotingHeader, Hashable {
         self.bornMillis = bornMillis
         self.isOrdered = isOrdered
         self.attemptId = attemptId
+        self.isLiteConsumer = isLiteConsumer
+        self.clientId = clientId
     }
 
     /// Reads the header of a frame.
@@ -38,6 +44,8 @@ package struct NotificationRequestHeader: RemotingHeader, Hashable {
         bornMillis = try fields.int64("bornTime")
         isOrdered = fields.optionalBool("order")
         attemptId = fields.optionalString("attemptId")
+        isLiteConsumer = fields.optionalBool("isLiteConsumer")
+        clientId = fields.optionalString("clientId")
     }
 
     /// Writes the fields.
@@ -49,6 +57,8 @@ package struct NotificationRequestHeader: RemotingHeader, Hashable {
         writer.write("bornTime", bornMillis)
         writer.write("order", isOrdered)
         writer.write("attemptId", attemptId)
+        writer.write("isLiteConsumer", isLiteConsumer)
+        writer.write("clientId", clientId)
     }
 }
 
