@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import legacy_send, preload, sdk, transactions
+from harness import legacy_send, lite, preload, sdk, transactions
 from harness.admin import Admin
 from harness.monitor import Monitor
 from harness.ports import free_port
@@ -86,6 +86,40 @@ def test_figures_move_by_what_the_sdk_sends_and_receives(watched):
         page = monitor.metrics()
         for name in ("lag_messages", "inflight_messages", "ready_messages", "lag_latency", "queueing_latency"):
             assert page.one(f"rocketmq_consumer_{name}", **of_group)[1] == 0, name
+
+
+@pytest.mark.parametrize("settings", [
+    {"liteLagLatencyMetricsEnable": "true"}, {}, {"liteLagCountMetricsEnable": "false"}])
+def test_lags_on_lite_topics_are_told_of_their_parent(fresh_cluster, settings):
+    port = free_port()
+    cluster, monitor = fresh_cluster(**prom(port), **settings), Monitor(port)
+    topic = lite.parent(cluster)
+    group = lite.group(cluster, topic)
+    of_group = {"topic": topic, "consumer_group": group, "is_retry": "false", "is_system": "false"}
+    names = ("lag_messages", "inflight_messages", "ready_messages", "lag_latency", "queueing_latency")
+    with RawClient(cluster.endpoint) as client:
+        lite.add(client, topic, group, "x", "y")
+        for name, count in (("x", 3), ("y", 2), ("of-nobody", 1)):
+            lite.send(client, topic, name, *[b"m"] * count)
+        eventually(lambda: cluster.admin.stored_count(topic) == 6, "all are in their queues")
+        got = [lite.drain(client, topic, group, 1, batch=1, ack_them=False)[0] for _ in range(2)]
+        assert {m.system_properties.lite_topic for m in got} == {"x", "y"}
+        lite.ack(client, topic, group, got[0])
+        page = monitor.metrics()
+        if "liteLagCountMetricsEnable" in settings:
+            assert not any(page.find(f"rocketmq_consumer_{name}", consumer_group=group) for name in names)
+            return
+        rows = {name: page.one(f"rocketmq_consumer_{name}", consumer_group=group) for name in names}
+        assert all(labels.items() >= of_group.items() for labels, _ in rows.values())
+        assert [rows[name][1] for name in names[:3]] == [4, 1, 3]
+        assert page.one("rocketmq_messages_out_total", **of_group)[1] == 2
+        assert page.one("rocketmq_messages_in_total", topic=topic)[1] == 6
+        for name in names[3:]:
+            assert 0 < rows[name][1] < 120_000 if settings else rows[name][1] == 0
+        lite.ack(client, topic, group, got[1])
+        lite.drain(client, topic, group, 3)
+        page = monitor.metrics()
+        assert [page.one(f"rocketmq_consumer_{name}", consumer_group=group)[1] for name in names] == [0] * 5
 
 
 def test_state_of_a_broker(watched):

@@ -38,6 +38,7 @@ enum ApacheBrokerKeys {
         dispatchCqCacheNum dispatchCqThreads dispatchFromSenderThread enableAcceleratedRecovery enableAsyncReput
         enableAutoInSyncReplicas enableBatchPush enableBroadcastOffsetStore enableBuildConsumeQueueConcurrently
         enableCalcFilterBitMap enableCleanExpiredOffset enableCompaction enableConsumeQueueExt enableDetailStat
+        enableLitePopLog
         enableNetWorkFlowControl enableNotifyAfterPopOrderLockRelease enableNotifyBeforePopCalculateLock
         enablePopBatchAck enablePopBufferMerge enablePopLog enableRetryTopicV2 enableRocksDBLog
         enableScheduleAsyncDeliver enableScheduleMessageStats enableSingleTopicRegister enableSkipLongAwaitingAck
@@ -52,8 +53,11 @@ enum ApacheBrokerKeys {
         haMaxTimeSlaveNotCatchup haSendHeartbeatInterval haTransferBatchSize heartbeatThreadPoolNums
         heartbeatThreadPoolQueueCapacity highSpeedMode inSyncReplicas initAuthenticationUser
         initPopOffsetByCheckMsgInMem innerClientAuthenticationCredentials isBrokerContainer isEnableBatchPush
-        enableLmq enableMultiDispatch isInBrokerContainer isolateLogEnable litePullMessageThreadPoolNums
-        litePullThreadPoolQueueCapacity loadBalancePollNameServerInterval loadBalanceProcessorThreadPoolNums
+        enableLmq enableMultiDispatch isInBrokerContainer isolateLogEnable liteEventCapacityCacheTtlMs
+        liteEventCheckInterval liteEventFullDispatchDelayTime liteEventFullDispatchDelayTimeForWildcardGroup
+        liteLagLatencyCollectEnable liteLagLatencyTopK litePullMessageThreadPoolNums
+        litePullThreadPoolQueueCapacity liteSubscriptionCheckInterval loadBalancePollNameServerInterval
+        loadBalanceProcessorThreadPoolNums maxClientEventCount
         loadBalanceThreadPoolQueueCapacity lockInStrictMode logicQueueForceSwapMapInterval logicQueueSwapMapInterval
         logicQueueSwapMapReserveFileNum logicalDiskSpaceCleanForciblyThreshold
         mappedFileSizeConsumeQueueExt mappedFileSizeTimerLog mappedFileSwapEnable mapperFileSizeBatchConsumeQueue

@@ -11,6 +11,8 @@ extension LiteService.Limits {
         expiryCheckMillis = Int64(try reader.integer("liteTtlCheckInterval", default: 120_000, in: 100...86_400_000))
         subscriptions.subscriptionsMax = try reader.integer(
             "maxLiteSubscriptionCount", default: 100_000, in: 1...100_000_000)
+        countsLags = try reader.bool("liteLagCountMetricsEnable", default: true)
+        readsLagTimes = try reader.bool("liteLagLatencyMetricsEnable", default: false)
         subscriptions.expiryMillis = Int64(
             try reader.integer("liteSubscriptionCheckTimeoutMills", default: 180_000, in: 1_000...86_400_000))
     }

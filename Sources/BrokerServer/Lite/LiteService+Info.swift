@@ -151,12 +151,31 @@ extension LiteService {
     private func lag(_ queue: String, of group: String) -> Lag? {
         let bounds = delivery.dependencies.store.bounds(topic: queue, queueID: 0)
         let committed = delivery.offsets.offset(group: group, topic: queue, queueID: 0)
-        let isHeld = state.withLockedValue { $0.subscriptions.holders(of: queue)[group] != nil }
+        let isHeld = state.withLockedValue { $0.subscriptions.holds(group, queue) }
         guard committed != nil || isHeld || dependencies.group(group)?.isLiteWildcard == true else { return nil }
         let done = Swift.max(committed ?? 0, bounds.min)
         guard bounds.max > done else { return nil }
         return Lag(
             queue: queue, count: bounds.max - done, earliestMillis: dependencies.storeMillis(queue, done) ?? 0)
+    }
+
+    /// How far a group is behind in all lite topics of its parent together; nil when metrics are not to tell. Looks at each
+    /// of them, and into the log for times when that is wanted.
+    func lag(of group: String, parent: String) -> GroupLag? {
+        guard limits.countsLags else { return nil }
+        var lag = GroupLag(group: group, topic: parent)
+        let isWildcard = dependencies.group(group)?.isLiteWildcard == true
+        for queue in state.withLockedValue({ Array($0.index.parents[parent]?.keys ?? [:].keys) }) {
+            let committed = delivery.offsets.offset(group: group, topic: queue, queueID: 0)
+            let progress = delivery.progress(group: group, topic: queue, queueID: 0)
+            let isOfGroup = isWildcard || committed != nil || progress != nil
+            guard isOfGroup || state.withLockedValue({ $0.subscriptions.holds(group, queue) }) else { continue }
+            lag.add(
+                bounds: delivery.dependencies.store.bounds(topic: queue, queueID: 0), committed: committed,
+                progress: progress,
+                stored: { limits.readsLagTimes ? dependencies.storeMillis(queue, $0) : nil })
+        }
+        return lag
     }
 
     /// Has the clients of a group, or one of them, look at everything that they subscribe to.

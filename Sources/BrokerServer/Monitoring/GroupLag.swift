@@ -14,11 +14,32 @@ struct GroupLag: Sendable {
     /// milliseconds since 1970, nil when there is none.
     var oldestUnconsumedMillis: Int64?
     var oldestWaitingMillis: Int64?
+
+    /// Adds a queue from its bounds and what the group has done of it; `stored` tells when a message was stored.
+    mutating func add(
+        bounds: (min: Int64, max: Int64), committed: Int64?, progress: PopProgress?, stored: (Int64) -> Int64?
+    ) {
+        let next = max(bounds.min, progress?.next ?? committed ?? 0)
+        let first = progress.map { max(bounds.min, $0.lowWater) } ?? next
+        let behind = max(0, bounds.max - next)
+        waiting += behind + Int64(progress?.deferred ?? 0)
+        unconsumed += behind + Int64(progress.map { $0.inFlight + $0.deferred } ?? 0)
+        if let progress { inFlight = (inFlight ?? 0) + Int64(progress.inFlight) }
+        let firstMillis = first < bounds.max ? stored(first) : nil
+        let nextMillis = next == first ? firstMillis : next < bounds.max ? stored(next) : nil
+        oldestUnconsumedMillis = Self.older(oldestUnconsumedMillis, firstMillis)
+        oldestWaitingMillis = Self.older(oldestWaitingMillis, nextMillis)
+    }
+
+    private static func older(_ left: Int64?, _ right: Int64?) -> Int64? {
+        guard let left, let right else { return left ?? right }
+        return min(left, right)
+    }
 }
 
 extension Broker {
     /// How far every group is behind on every topic that it has progress on or is subscribed to. Reads the store times
-    /// of messages: it may wait for the disk.
+    /// of messages: it may wait for the disk. What a group does with lite topics is told of their parent.
     func groupLags() -> [GroupLag] {
         var topicsByGroup = delivery.topicsByGroup
         let subscribed = clients.ask { table in table.consumers.mapValues { Array($0.subscriptions.keys) } }
@@ -26,10 +47,12 @@ extension Broker {
         let known = topics.snapshot.topics
         var lags: [GroupLag] = []
         for (group, names) in topicsByGroup {
-            for name in names {
+            let parent = groups.group(group)?.liteBindTopic
+            for name in names where name != parent {
                 guard let topic = known[name] else { continue }
                 lags.append(lag(of: group, on: topic))
             }
+            if let parent, let lag = lite.lag(of: group, parent: parent) { lags.append(lag) }
         }
         return lags
     }
@@ -37,27 +60,14 @@ extension Broker {
     private func lag(of group: String, on topic: TopicConfig) -> GroupLag {
         var lag = GroupLag(group: group, topic: topic.name)
         let committed = delivery.offsets.offsets(group: group, topic: topic.name)
-        func stored(_ queueID: Int32, _ offset: Int64) -> Int64? {
-            store.storeTimestamp(topic: topic.name, queueId: queueID, queueOffset: offset)
-        }
-        func older(_ left: Int64?, _ right: Int64?) -> Int64? {
-            guard let left, let right else { return left ?? right }
-            return min(left, right)
-        }
         for queueID in 0..<topic.queueCount {
-            let start = store.minOffset(topic: topic.name, queueId: queueID)
-            let end = store.maxOffset(topic: topic.name, queueId: queueID)
-            let progress = delivery.progress(group: group, topic: topic.name, queueID: queueID)
-            let next = max(start, progress?.next ?? committed[queueID] ?? 0)
-            let first = progress.map { max(start, $0.lowWater) } ?? next
-            let waiting = max(0, end - next)
-            lag.waiting += waiting + Int64(progress?.deferred ?? 0)
-            lag.unconsumed += waiting + Int64(progress.map { $0.inFlight + $0.deferred } ?? 0)
-            if let progress { lag.inFlight = (lag.inFlight ?? 0) + Int64(progress.inFlight) }
-            let firstMillis = first < end ? stored(queueID, first) : nil
-            let nextMillis = next == first ? firstMillis : next < end ? stored(queueID, next) : nil
-            lag.oldestUnconsumedMillis = older(lag.oldestUnconsumedMillis, firstMillis)
-            lag.oldestWaitingMillis = older(lag.oldestWaitingMillis, nextMillis)
+            lag.add(
+                bounds: (
+                    store.minOffset(topic: topic.name, queueId: queueID),
+                    store.maxOffset(topic: topic.name, queueId: queueID)
+                ), committed: committed[queueID],
+                progress: delivery.progress(group: group, topic: topic.name, queueID: queueID),
+                stored: { store.storeTimestamp(topic: topic.name, queueId: queueID, queueOffset: $0) })
         }
         return lag
     }
