@@ -188,7 +188,7 @@ package final class Broker: Sendable {
         coldReader.close()
         lite.close()
         delivery.close()
-        _ = worker.submit { [self] in savedFilters.save(clients.table, nowMillis: nowMillis()) }
+        _ = worker.submit { [self] in saveFilters() }
         let drained = ConditionLock(value: 0)
         worker.close {
             drained.lock()
@@ -252,8 +252,13 @@ package final class Broker: Sendable {
         lite.expireClients()
         _ = worker.submit { [self] in
             lite.expireTopics()
-            savedFilters.save(clients.table, nowMillis: nowMillis())
+            saveFilters()
         }
+    }
+
+    /// Takes out of the client table what is needed and no more: while the disk is waited for, heartbeats change the table.
+    private func saveFilters() {
+        savedFilters.save({ kept in clients.ask { $0.sqlGroups(including: kept) } }, nowMillis: nowMillis())
     }
 
     /// When the message at an offset was stored; 0 when there is none.

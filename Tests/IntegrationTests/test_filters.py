@@ -38,6 +38,19 @@ def pull(connection: RemotingSocket, group: str, topic: str, version: int) -> tu
     return answer["code"], body.count(b"body of number ")
 
 
+def beat(connection: RemotingSocket, group: str, subscriptions: list[dict] | None) -> None:
+    """A heartbeat; without subscriptions, the short form that does not tell them."""
+    connection.send(frame(header(HEART_BEAT), json.dumps({
+        "clientID": "10.0.0.7@1", "heartbeatFingerprint": 5, "withoutSub": subscriptions is None, "producerDataSet": [],
+        "consumerDataSet": [{
+            "groupName": group, "consumeType": "CONSUME_PASSIVELY", "messageModel": "CLUSTERING",
+            "consumeFromWhere": "CONSUME_FROM_FIRST_OFFSET", "subscriptionDataSet": subscriptions or []}]}).encode()))
+    # The broker tells members of changes, too.
+    while not (answer := connection.read()[0])["flag"] & 1:
+        pass
+    assert answer["code"] == SUCCESS
+
+
 def test_sql_filter_lives_past_a_restart(fresh_cluster):
     """Clients send a heartbeat every 30 s; what they pull before is filtered as the one before the restart said."""
     cluster = fresh_cluster(brokers=1, proxies=0)
@@ -45,25 +58,31 @@ def test_sql_filter_lives_past_a_restart(fresh_cluster):
     with RemotingSocket(address) as connection:
         for n in range(6):
             assert send(connection, topic, b"body of number %d" % n, properties=f"n\x01{n}\x02")["code"] == SUCCESS
+    def kept() -> dict | None:
+        path = cluster.broker.store / "config" / "consumerFilter.json"
+        topics = json.loads(path.read_text())["filterDataByTopic"] if path.exists() else {}
+        return topics.get(topic, {}).get("groupFilterData", {}).get(group)
+
     with RemotingSocket(address) as client, RemotingSocket(address) as other:
         assert pull(other, group, topic, 7)[0] == SUBSCRIPTION_NOT_EXIST
-        client.send(frame(header(HEART_BEAT), json.dumps({
-            "clientID": "10.0.0.7@1", "producerDataSet": [], "consumerDataSet": [{
-                "groupName": group, "consumeType": "CONSUME_PASSIVELY", "messageModel": "CLUSTERING",
-                "consumeFromWhere": "CONSUME_FROM_FIRST_OFFSET", "subscriptionDataSet": [
-                    {"topic": topic, "subString": "n > 3", "expressionType": "SQL92", "subVersion": 7}]}]}).encode()))
-        eventually(lambda: pull(other, group, topic, 7) == (SUCCESS, 2), "the broker has the heartbeat")
-    for stop in (cluster.broker.terminate, cluster.broker.kill):
+        beat(client, group, [
+            {"topic": topic, "subString": "n > 3", "expressionType": "SQL92", "subVersion": 7}])
+        eventually(lambda: pull(other, group, topic, 7) == (SUCCESS, 2), "the messages are in the queue")
+        # Written while the group is there: a broker that is killed has no time for it.
+        eventually(kept, "the filter is written")
+        cluster.broker.kill()
+    for stop in (lambda: None, cluster.broker.terminate):
         stop()
         cluster.broker.start()
-        with RemotingSocket(address) as connection:
+        with RemotingSocket(address) as client, RemotingSocket(address) as connection:
+            assert pull(connection, group, topic, 7) == (SUCCESS, 2)
+            beat(client, group, None)
             assert pull(connection, group, topic, 7) == (SUCCESS, 2)
             # The client has another filter by now.
             assert pull(connection, group, topic, 8)[0] == SUBSCRIPTION_NOT_LATEST
             assert pull(connection, cluster.group(), topic, 7)[0] == SUBSCRIPTION_NOT_EXIST
     entries = cluster.admin.run("queryCq", "-t", topic, "-q", "0", "-i", "0", "-g", group, "--json").expect_success().json
     assert json.loads(entries["filterData"])["expression"] == "n > 3"
-    kept = json.loads((cluster.broker.store / "config" / "consumerFilter.json").read_text())
-    filter = kept["filterDataByTopic"][topic]["groupFilterData"][group]
+    filter = kept()
     assert (filter["expression"], filter["expressionType"], filter["clientVersion"]) == ("n > 3", "SQL92", 7)
     assert filter["dead"] and filter["deadTime"] >= filter["bornTime"] > 0

@@ -83,6 +83,8 @@ package struct ClientTable: Sendable {
         var consumeFromWhere: ConsumeFromWhere
         var members: [ClientConnectionID: Member] = [:]
         var subscriptions: [String: SubscriptionData] = [:]
+        /// Whether a heartbeat told the subscriptions; version 2's short form does not.
+        var isSubscriptionKnown = false
         var fingerprint: Int32 = 0
         var emptySinceMillis: Int64?
         /// What is wrong with its members at the moment.
@@ -147,6 +149,7 @@ package struct ClientTable: Sendable {
             if !withoutSubscriptions {
                 if merge(beat.subscriptions, into: &group) { isChanged = true }
                 group.fingerprint = fingerprint
+                group.isSubscriptionKnown = true
             }
             effect.newFaults += group.noteFaults(name: beat.group)
             consumers[beat.group] = group

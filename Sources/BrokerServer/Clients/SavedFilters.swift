@@ -2,6 +2,7 @@ import Logging
 import MessageModel
 import NIOConcurrencyHelpers
 import RemotingCodec
+import Synchronization
 
 /// The SQL filters of consumer groups as heartbeats said them last, kept in `consumerFilter.json` as Apache keeps them.
 ///
@@ -13,8 +14,6 @@ package final class SavedFilters: Sendable {
     package static let fileName = "consumerFilter.json"
     /// The kind of expression that is kept: others need nothing compiled, or are unknown.
     fileprivate static let type = "SQL92"
-    /// More are not kept.
-    private static let countMax = 100_000
     /// Longer expressions are not kept.
     private static let expressionBytesMax = 16 << 10
     /// How long a filter is kept whose group has no members (Apache's `filterDataCleanTimeSpan`).
@@ -39,19 +38,61 @@ package final class SavedFilters: Sendable {
         }
     }
 
+    /// What the clients of a group say.
+    package struct HeardGroup: Sendable {
+        /// Whether the group has members.
+        var hasMembers: Bool
+        /// The subscriptions whose filters are kept, by topic.
+        var subscriptions: [String: SubscriptionData]
+    }
+
     // By topic, then group.
     private typealias Table = [String: [String: Filter]]
+
+    /// What may still be kept.
+    private struct Room {
+        private var count = 100_000
+        private var bytes = 16 << 20
+
+        /// Takes the room of a filter; false when there is not enough.
+        mutating func take(_ filter: Filter, topic: String, group: String) -> Bool {
+            let size = filter.byteCount(topic: topic, group: group)
+            guard count > 0, size <= bytes else { return false }
+            count -= 1
+            bytes -= size
+            return true
+        }
+
+        /// Gives back what a filter took.
+        mutating func free(_ filter: Filter, topic: String, group: String) {
+            count += 1
+            bytes += filter.byteCount(topic: topic, group: group)
+        }
+
+        /// What a table leaves.
+        static func besides(_ table: Table) -> Room {
+            var room = Room()
+            for (topic, groups) in table {
+                for (group, filter) in groups { _ = room.take(filter, topic: topic, group: group) }
+            }
+            return room
+        }
+    }
 
     private let file: RegistryFile
     private let logger: Logger
     private let table = NIOLockedValueBox<Table>([:])
+    private let wasFull = Atomic<Bool>(false)
 
     /// Loads the file. One that is damaged is passed over: heartbeats bring its content again.
     package init(storage: any RegistryStorage, logger: Logger) {
         file = RegistryFile(Self.fileName, in: storage, members: [Self.root], logger: logger)
         self.logger = logger
         do throws(BrokerError) {
-            if let loaded = try file.load(Self.decode) { table.withLockedValue { $0 = loaded } }
+            if let (loaded, isFull) = try file.load(Self.decode) {
+                table.withLockedValue { $0 = loaded }
+                noteFull(isFull)
+            }
         } catch {
             logger.error("SQL filters are not known until heartbeats come", metadata: ["error": "\(error)"])
         }
@@ -61,22 +102,15 @@ package final class SavedFilters: Sendable {
     package func filter(topic: String, group: String) -> Filter? { table.withLockedValue { $0[topic]?[group] } }
 
     /// Takes over what clients say, and saves it if anything changed. Blocks on the disk; one call at a time.
-    package func save(_ clients: ClientTable, nowMillis: Int64) {
+    ///
+    /// - Parameter heard: what clients say of the groups that filters are kept of, by group; it is given those groups.
+    package func save(_ heard: (_ kept: Set<String>) -> [String: HeardGroup], nowMillis: Int64) {
         let before = table.withLockedValue { $0 }
+        let groups = heard(Set(before.values.lazy.flatMap(\.keys)))
+        if before.isEmpty, groups.isEmpty { return }
         var changed = before
-        Self.age(&changed, besides: clients, nowMillis: nowMillis)
-        var left = Self.countMax - changed.values.reduce(0) { $0 + $1.count }
-        for (name, group) in clients.consumers {
-            for subscription in group.subscriptions.values where Self.isKept(subscription) {
-                let known = changed[subscription.topic]?[name]
-                if known == nil {
-                    guard left > 0 else { continue }
-                    left -= 1
-                }
-                changed[subscription.topic, default: [:]][name] = Self.filter(
-                    subscription, of: group, after: known, nowMillis: nowMillis)
-            }
-        }
+        Self.age(&changed, besides: groups, nowMillis: nowMillis)
+        noteFull(Self.add(groups, to: &changed, nowMillis: nowMillis))
         guard changed != before else { return }
         do throws(BrokerError) {
             try file.save(Self.encode(changed))
@@ -87,19 +121,52 @@ package final class SavedFilters: Sendable {
         }
     }
 
-    private static func isKept(_ subscription: SubscriptionData) -> Bool {
+    private func noteFull(_ isFull: Bool) {
+        guard wasFull.exchange(isFull, ordering: .relaxed) != isFull, isFull else { return }
+        logger.warning("SQL filters of some groups are not kept over a restart: there are too many, or too large ones")
+    }
+
+    fileprivate static func isKept(_ subscription: SubscriptionData) -> Bool {
         subscription.expressionType == type && subscription.expression.utf8.count <= expressionBytesMax
+    }
+
+    /// Puts the filters of groups into a table; true when there was no room for all.
+    private static func add(
+        _ groups: [String: HeardGroup], to table: inout Table, nowMillis: Int64
+    ) -> Bool {
+        var isFull = false
+        // Counted only where something comes.
+        var counted: Room?
+        for (name, group) in groups {
+            for (topic, subscription) in group.subscriptions {
+                let known = table[topic]?[name]
+                let filter = filter(subscription, of: group, after: known, nowMillis: nowMillis)
+                if known?.expression != filter.expression {
+                    var room = counted ?? .besides(table)
+                    if let known { room.free(known, topic: topic, group: name) }
+                    let fits = room.take(filter, topic: topic, group: name)
+                    counted = room
+                    guard fits else {
+                        isFull = true
+                        table[topic]?[name] = nil
+                        continue
+                    }
+                }
+                table[topic, default: [:]][name] = filter
+            }
+        }
+        return isFull
     }
 
     /// A group's filter by its subscription, which lives on for a while when its last member leaves.
     private static func filter(
-        _ subscription: SubscriptionData, of group: ClientTable.ConsumerGroup, after known: Filter?, nowMillis: Int64
+        _ subscription: SubscriptionData, of group: HeardGroup, after known: Filter?, nowMillis: Int64
     ) -> Filter {
         var filter =
             known.flatMap { $0.expression == subscription.expression ? $0 : nil }
             ?? Filter(expression: subscription.expression, version: subscription.version, bornMillis: nowMillis)
         filter.version = subscription.version
-        if !group.members.isEmpty {
+        if group.hasMembers {
             filter.deadMillis = 0
         } else if filter.deadMillis == 0 {
             filter.deadMillis = max(nowMillis, filter.bornMillis)
@@ -108,11 +175,11 @@ package final class SavedFilters: Sendable {
     }
 
     /// Forgets what clients contradict, notes what nobody has any more, and forgets that after long.
-    private static func age(_ table: inout Table, besides clients: ClientTable, nowMillis: Int64) {
+    private static func age(_ table: inout Table, besides heard: [String: HeardGroup], nowMillis: Int64) {
         for (topic, groups) in table {
             for (group, filter) in groups {
-                if let known = clients.consumers[group] {
-                    if known.subscriptions[topic].map(isKept) != true { table[topic]?[group] = nil }
+                if let known = heard[group] {
+                    if known.subscriptions[topic] == nil { table[topic]?[group] = nil }
                 } else if filter.deadMillis == 0 {
                     table[topic]?[group]?.deadMillis = max(nowMillis, filter.bornMillis)
                 } else if nowMillis - filter.deadMillis >= keptMillis {
@@ -142,26 +209,56 @@ extension SavedFilters {
         return [root: .object(JSONObject(sorted: topics) { $0 })]
     }
 
-    private static func decode(_ json: JSONValue) throws(ModelError) -> Table {
+    private static func decode(_ json: JSONValue) throws(ModelError) -> (table: Table, isFull: Bool) {
         var table: Table = [:]
+        var room = Room()
+        var isFull = false
         for topic in try JSONFields(json, of: fileName).object(root) ?? JSONObject() {
             for group in try JSONFields(topic.value, of: fileName).object("groupFilterData") ?? JSONObject() {
                 let fields = try JSONFields(group.value, of: fileName)
                 guard try fields.string("expressionType") == type else { continue }
+                // Nobody could come while no broker ran: a filter's last day begins anew, whatever deadTime says.
                 var filter = Filter(
                     expression: try fields.requiredString("expression"),
                     version: try fields.int64("clientVersion", default: 0),
-                    bornMillis: max(0, try fields.int64("bornTime", default: 0)),
-                    deadMillis: max(0, try fields.int64("deadTime", default: 0)))
+                    bornMillis: max(0, try fields.int64("bornTime", default: 0)))
                 filter.others = (group.value.members ?? JSONObject()).members(besides: members)
+                guard filter.expression.utf8.count <= expressionBytesMax,
+                    room.take(filter, topic: topic.key.text, group: group.key.text)
+                else {
+                    isFull = true
+                    continue
+                }
                 table[topic.key.text, default: [:]][group.key.text] = filter
             }
         }
-        return table
+        return (table, isFull)
+    }
+}
+
+extension ClientTable {
+    /// What clients say of groups that filter in SQL, and of those of `kept`.
+    ///
+    /// Groups whose subscriptions no heartbeat has told yet are as good as not there.
+    package func sqlGroups(including kept: Set<String>) -> [String: SavedFilters.HeardGroup] {
+        var groups: [String: SavedFilters.HeardGroup] = [:]
+        for (name, group) in consumers where group.isSubscriptionKnown {
+            let subscriptions = group.subscriptions.filter { SavedFilters.isKept($0.value) }
+            guard !subscriptions.isEmpty || kept.contains(name) else { continue }
+            groups[name] = SavedFilters.HeardGroup(
+                hasMembers: !group.members.isEmpty, subscriptions: subscriptions)
+        }
+        return groups
     }
 }
 
 extension SavedFilters.Filter {
+    /// About what it takes in memory and in the file, besides numbers and names of members.
+    fileprivate func byteCount(topic: String, group: String) -> Int {
+        let ours = 2 * (topic.utf8.count + group.utf8.count) + expression.utf8.count
+        return others.isEmpty ? ours : ours + JSONValue.object(others).serialize().count
+    }
+
     /// The form in the file and in answers.
     package func json(topic: String, group: String) -> JSONValue {
         let known: JSONObject = [

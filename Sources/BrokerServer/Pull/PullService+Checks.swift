@@ -76,8 +76,9 @@ extension PullService {
     private func subscription(
         of request: PullRequest, _ group: SubscriptionGroupConfig, version: Int64
     ) throws(PullRefusal) -> (type: String?, expression: String?) {
-        let known = dependencies.clients.ask { table in
-            table.consumers[request.group].map { ($0.messageModel, $0.subscriptions[request.topic]) }
+        let known = dependencies.clients.ask { table -> (GroupMessageModel, SubscriptionData?)? in
+            guard let known = table.consumers[request.group], known.isSubscriptionKnown else { return nil }
+            return (known.messageModel, known.subscriptions[request.topic])
         }
         guard let (messageModel, subscription) = known ?? savedSubscription(of: request, group) else {
             throw PullRefusal(.subscriptionNotExist, "the consumer's group info not exist: \(request.group)")

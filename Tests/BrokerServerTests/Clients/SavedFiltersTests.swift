@@ -1,5 +1,6 @@
 import Logging
 import MessageModel
+import NIOConcurrencyHelpers
 import RemotingCodec
 import Testing
 
@@ -9,24 +10,27 @@ import Testing
 struct SavedFiltersTests {
     private let storage = MemoryRegistryStorage()
     private let connection = ClientConnectionID(rawValue: 1)
+    private let day: Int64 = 24 * 3_600_000
 
     private func load(_ text: String? = nil) throws -> SavedFilters {
         if let text { try storage.replace(SavedFilters.fileName, with: Array(text.utf8)) }
         return SavedFilters(storage: storage, logger: Logger(label: "test"))
     }
 
-    private func clients(_ expression: String, type: String = "SQL92", version: Int64 = 1) -> ClientTable {
+    private func clients(
+        _ expression: String, type: String = "SQL92", version: Int64 = 1, groups: [String] = ["g"], isShort: Bool = false
+    ) -> ClientTable {
         var table = ClientTable()
         let subscription = SubscriptionData(
             topic: "T", expression: expression, expressionType: type, version: version)
         _ = table.heartbeat(
             ClientIdentity(clientID: "c", address: "127.0.0.1:1", language: .java, version: 441), on: connection,
             producerGroups: [],
-            consumers: [
+            consumers: groups.map { group in
                 ConsumerBeat(
-                    group: "g", consumeType: .passively, messageModel: .clustering, consumeFromWhere: .lastOffset,
-                    subscriptions: [subscription])
-            ], nowMillis: 0)
+                    group: group, consumeType: .passively, messageModel: .clustering, consumeFromWhere: .lastOffset,
+                    subscriptions: isShort ? [] : [subscription])
+            }, fingerprint: 5, withoutSubscriptions: isShort, nowMillis: 0)
         return table
     }
 
@@ -71,11 +75,74 @@ struct SavedFiltersTests {
         _ = table.closed(connection, nowMillis: 20)
         filters.save(table, nowMillis: 20)
         #expect(filters.filter(topic: "T", group: "g")?.deadMillis == 20)
-        let day: Int64 = 24 * 3_600_000
         for (now, isThere) in [(day + 19, true), (day + 20, false)] {
             filters.save(ClientTable(), nowMillis: now)
             #expect((filters.filter(topic: "T", group: "g") != nil) == isThere)
         }
+    }
+
+    @Test("the day begins with a start: while the broker was down, nobody could come")
+    func longDown() throws {
+        let filters = try load(ofApache)
+        for (now, isThere) in [(3 * day, true), (4 * day - 1, true), (4 * day, false)] {
+            filters.save(ClientTable(), nowMillis: now)
+            #expect((filters.filter(topic: "T", group: "g") != nil) == isThere)
+        }
+    }
+
+    @Test("a heartbeat without subscriptions says nothing of filters")
+    func shortHeartbeat() throws {
+        let filters = try load(ofApache)
+        filters.save(clients("", isShort: true), nowMillis: 1_000)
+        #expect(filters.filter(topic: "T", group: "g")?.expression == "a > 4")
+        #expect(clients("", isShort: true).consumers["g"]?.isSubscriptionKnown == false)
+        var table = clients("a > 4")
+        _ = table.heartbeat(
+            ClientIdentity(clientID: "d", address: "127.0.0.1:2", language: .java, version: 441),
+            on: ClientConnectionID(rawValue: 2), producerGroups: [],
+            consumers: [
+                ConsumerBeat(
+                    group: "g", consumeType: .passively, messageModel: .clustering, consumeFromWhere: .lastOffset,
+                    subscriptions: [])
+            ], fingerprint: 5, withoutSubscriptions: true, nowMillis: 0)
+        #expect(table.consumers["g"]?.isSubscriptionKnown == true)
+    }
+
+    @Test("when there is no room, more is not kept, and that is told once")
+    func full() throws {
+        let lines = LogLines()
+        let filters = SavedFilters(storage: storage, logger: lines.logger)
+        let groups = (0..<1_200).map { "g\($0)" }
+        let long = String(repeating: "x", count: 16 << 10)
+        func kept(_ filters: SavedFilters) -> Int {
+            groups.count { filters.filter(topic: "T", group: $0) != nil }
+        }
+        filters.save(clients(long, groups: groups), nowMillis: 10)
+        let count = kept(filters)
+        #expect(count > 900 && count * long.utf8.count <= 16 << 20)
+        filters.save(clients(long, groups: groups), nowMillis: 20)
+        #expect(kept(filters) == count && lines.count == 1)
+        #expect(try storage.read(SavedFilters.fileName).map { $0.count < 17 << 20 } == true)
+        // A longer filter in the place of one that is kept leaves none: the older one would be wrong.
+        filters.save(clients("a > 4", groups: groups), nowMillis: 30)
+        #expect(kept(filters) == groups.count)
+        filters.save(clients(long, groups: groups), nowMillis: 40)
+        #expect(kept(filters) == count && lines.count == 2)
+        #expect(groups.allSatisfy { filters.filter(topic: "T", group: $0)?.expression ?? long == long })
+    }
+
+    @Test("of a file that is too large, a part is taken over")
+    func largeFile() throws {
+        let long = String(repeating: "x", count: 16 << 10)
+        let entries = (0..<1_200).map { #""g\#($0)":{"expression":"\#(long)","expressionType":"SQL92"}"# }
+        try storage.replace(
+            SavedFilters.fileName,
+            with: Array(
+                #"{"filterDataByTopic":{"T":{"groupFilterData":{\#(entries.joined(separator: ","))}}}}"#.utf8))
+        let lines = LogLines()
+        let filters = SavedFilters(storage: storage, logger: lines.logger)
+        let kept = (0..<1_200).count { filters.filter(topic: "T", group: "g\($0)") != nil }
+        #expect((1_000..<1_024).contains(kept) && lines.count == 1)
     }
 
     @Test("what could not be written is written with the next call; a damaged file stops nothing")
@@ -93,5 +160,33 @@ struct SavedFiltersTests {
             "bornTime":-9223372036854775808,"deadTime":-9223372036854775808}}}}}
             """
         try load(odd).save(ClientTable(), nowMillis: 10)
+    }
+}
+
+/// Counts what is logged.
+private final class LogLines: Sendable {
+    private struct Handler: LogHandler {
+        let lines: LogLines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.warning
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) { lines.number.withLockedValue { $0 += 1 } }
+    }
+
+    private let number = NIOLockedValueBox(0)
+
+    var count: Int { number.withLockedValue { $0 } }
+
+    var logger: Logger { Logger(label: "test") { [self] _ in Handler(lines: self) } }
+}
+
+extension SavedFilters {
+    fileprivate func save(_ clients: ClientTable, nowMillis: Int64) {
+        save({ clients.sqlGroups(including: $0) }, nowMillis: nowMillis)
     }
 }
