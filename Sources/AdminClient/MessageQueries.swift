@@ -93,24 +93,24 @@ extension AdminClient {
         topic: String, body: String, keys: String?, tags: String?, brokerName: String?, queueId: Int32?,
         nowMillis: Int64
     ) async throws(AdminError) -> SentMessage {
-        guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
-        let brokers = route.brokers.filter { brokerName == nil || $0.brokerName == brokerName }
-        guard let broker = brokers.first, let address = broker.masterAddress else {
-            throw AdminError(.notFound, "no broker \(brokerName ?? "") has the topic \(topic)")
-        }
+        let queue = try await writableQueue(of: topic, onBroker: brokerName)
         var pairs: [(name: String, value: String)] = [(name: "WAIT", value: "true")]
         if let keys { pairs.append((name: "KEYS", value: keys)) }
         if let tags { pairs.append((name: "TAGS", value: tags)) }
         return try await send(
             topic: topic, body: ByteBuffer(string: body), properties: ByteBuffer(string: PropertyText.encode(pairs)),
-            queueId: queueId ?? -1, brokerName: broker.brokerName, address: address, nowMillis: nowMillis)
+            queueId: queueId ?? -1, brokerName: queue.broker, address: queue.address, nowMillis: nowMillis)
     }
 
-    /// Sends a stored message once more, as a new one with the same keys and properties.
+    /// Sends a stored message once more, as a new one with the same keys and properties and the body as it is stored.
     package func resend(_ record: MessageRecord, nowMillis: Int64) async throws(AdminError) -> SentMessage {
-        guard let route = try await route(of: record.topic) else { throw Self.noTopic(record.topic) }
-        guard let broker = route.brokers.first(where: { $0.masterAddress != nil }), let address = broker.masterAddress
-        else { throw AdminError(.notFound, "no broker takes messages of the topic \(record.topic)") }
+        let compression = record.sysFlag.compression
+        guard compression != nil || !record.sysFlag.contains(.compressed) else {
+            throw AdminError(
+                .invalidArgument,
+                "the message's body is compressed in a way that is not known here (\(record.sysFlag.compressionType))")
+        }
+        let queue = try await writableQueue(of: record.topic)
         // What the broker adds by itself, and what would make it a half message.
         let dropped: Set<String> = [
             PropertyName.region, PropertyName.traceOn, PropertyName.cluster, PropertyName.transactionPrepared,
@@ -118,19 +118,20 @@ extension AdminClient {
         let kept = PropertyText.dictionary(String(buffer: record.properties)).filter { !dropped.contains($0.key) }
         let pairs = kept.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
         return try await send(
-            topic: record.topic, body: record.unpackedBody,
-            properties: ByteBuffer(string: PropertyText.encode(pairs)), queueId: -1, brokerName: broker.brokerName,
-            address: address, flag: record.flag, nowMillis: nowMillis)
+            topic: record.topic, body: record.body, properties: ByteBuffer(string: PropertyText.encode(pairs)),
+            queueId: -1, brokerName: queue.broker, address: queue.address, flag: record.flag,
+            sysFlag: MessageSysFlag().with(compression), nowMillis: nowMillis)
     }
 
     /// Sends one message to a queue of a broker; a negative queue is the broker's to choose.
     func send(
         topic: String, body: ByteBuffer, properties: ByteBuffer, queueId: Int32, brokerName: String, address: String,
-        flag: Int32 = 0, nowMillis: Int64
+        flag: Int32 = 0, sysFlag: MessageSysFlag = [], nowMillis: Int64
     ) async throws(AdminError) -> SentMessage {
         let fields = SendMessageFields(
             producerGroup: Self.producerGroup, topic: topic, defaultTopic: NameRules.autoCreateTopic,
-            defaultTopicQueueCount: 4, queueId: queueId, sysFlag: 0, bornTimestampMillis: nowMillis, flag: flag,
+            defaultTopicQueueCount: 4, queueId: queueId, sysFlag: sysFlag.rawValue, bornTimestampMillis: nowMillis,
+            flag: flag,
             properties: properties)
         let answer = try await callBroker(address, .sendMessageV2, SendMessageRequestHeaderV2(fields), body: body)
         let header = try Self.header(SendMessageResponseHeader.self, answer)

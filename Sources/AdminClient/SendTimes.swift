@@ -17,13 +17,13 @@ package struct SendTime: Sendable, Hashable {
 }
 
 extension AdminClient {
-    /// Sends messages of a size to the queues of a topic in turn, one after the other, and takes the time of each. A send
-    /// that fails is one of the results.
-    package func sendTimes(
-        topic: String, count: Int, bodyBytes: Int, nowMillis: Int64
-    ) async throws(AdminError) -> [SendTime] {
+    /// A queue that takes messages.
+    typealias WritableQueue = (broker: String, address: String, queueId: Int32)
+
+    /// The queues of a topic that may be written, on brokers with a master, by the brokers' names.
+    func writableQueues(of topic: String) async throws(AdminError) -> [WritableQueue] {
         guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
-        var queues: [(broker: String, address: String, queueId: Int32)] = []
+        var queues: [WritableQueue] = []
         for queue in route.queues.sorted(by: { $0.brokerName < $1.brokerName })
         where queue.permission.contains(.write) {
             guard let address = route.brokers.first(where: { $0.brokerName == queue.brokerName })?.masterAddress else {
@@ -32,9 +32,28 @@ extension AdminClient {
             for id in 0..<max(0, queue.writeQueueCount) { queues.append((queue.brokerName, address, id)) }
         }
         guard !queues.isEmpty else { throw AdminError(.notFound, "no queue of the topic \(topic) may be written") }
+        return queues
+    }
+
+    /// The first of these queues, of a broker if one is named.
+    func writableQueue(of topic: String, onBroker name: String? = nil) async throws(AdminError) -> WritableQueue {
+        guard let queue = try await writableQueues(of: topic).first(where: { name == nil || $0.broker == name }) else {
+            throw AdminError(.notFound, "the broker \(name ?? "") takes no messages of the topic \(topic)")
+        }
+        return queue
+    }
+
+    /// Sends messages of a size to the queues of a topic in turn, one after the other, and takes the time of each. A send
+    /// that fails is one of the results.
+    ///
+    /// - Parameter show: is given each as it comes; an error of it ends the sending.
+    package func sendTimes(
+        topic: String, count: Int, bodyBytes: Int, nowMillis: Int64,
+        show: (SendTime) throws(AdminError) -> Void
+    ) async throws(AdminError) {
+        let queues = try await writableQueues(of: topic)
         let body = ByteBuffer(repeating: UInt8(ascii: "a"), count: bodyBytes)
         let properties = ByteBuffer(string: PropertyText.encode([(name: "WAIT", value: "true")]))
-        var times: [SendTime] = []
         for number in 0..<count {
             let queue = queues[number % queues.count]
             let start = ContinuousClock.now
@@ -49,10 +68,17 @@ extension AdminClient {
             }
             let spent = ContinuousClock.now - start
             let millis = Double(spent.components.seconds) * 1_000 + Double(spent.components.attoseconds) / 1e15
-            times.append(
-                SendTime(brokerName: queue.broker, queueId: queue.queueId, failure: failure, millis: millis, sent: sent)
-            )
+            try show(
+                SendTime(brokerName: queue.broker, queueId: queue.queueId, failure: failure, millis: millis, sent: sent))
         }
+    }
+
+    /// The times of all of them.
+    package func sendTimes(
+        topic: String, count: Int, bodyBytes: Int, nowMillis: Int64
+    ) async throws(AdminError) -> [SendTime] {
+        var times: [SendTime] = []
+        try await sendTimes(topic: topic, count: count, bodyBytes: bodyBytes, nowMillis: nowMillis) { times.append($0) }
         return times
     }
 }

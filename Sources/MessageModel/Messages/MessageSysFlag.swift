@@ -39,12 +39,14 @@ package struct MessageSysFlag: OptionSet, Hashable, Sendable {
     /// The flags without transaction bits.
     package var withoutTransaction: MessageSysFlag { with(TransactionKind.none) }
 
-    /// The compression of the body, nil when it is plain; old clients mean zlib when they name none.
+    /// The compression of the body, nil when it is plain or compressed in an unknown way; old clients mean zlib when they name none.
     package var compression: Compression? {
         guard contains(.compressed) else { return nil }
-        let type = (rawValue >> 8) & 0x7
-        return type == 0 ? .zlib : Compression(rawValue: type)
+        return compressionType == 0 ? .zlib : Compression(rawValue: compressionType)
     }
+
+    /// The number that says how a body is compressed, known or not.
+    package var compressionType: Int32 { (rawValue >> 8) & 0x7 }
 
     /// The flags for a body compressed like this, or plain.
     package func with(_ compression: Compression?) -> MessageSysFlag {

@@ -49,22 +49,30 @@ extension Command {
         run: { options, admin in
             // Every broker has a topic of its own name.
             let topic = try options.required("brokerName")
-            let times = try await admin.sendTimes(
+            let isJSON = options.isGiven(CommandOption.json.long)
+            var isFirst = true
+            var results: [JSONValue] = []
+            try await admin.sendTimes(
                 topic: topic, count: 1 + Int(try options.int32("count", default: 50, in: 1...1_000_000)),
                 bodyBytes: Int(try options.int32("messageSize", default: 128, in: 0...(64 << 20))),
-                nowMillis: LocalTime.nowMillis)
-            if let failure = times.lazy.compactMap(\.failure).first { throw AdminError(.refused, failure) }
-            var output = CommandOutput(lines: [], json: .null)
-            var results: [JSONValue] = []
-            // The first opened the connection.
-            for time in times.dropFirst() {
-                guard let sent = time.sent else { continue }
-                output.lines.append(
-                    "rt=\(time.millis.fixed(0))ms, SendResult=\(MessageText.line(sent, topic: topic))")
-                results.append(["rtMillis": .double(time.millis), "sendResult": MessageText.json(sent, topic: topic)])
+                nowMillis: LocalTime.nowMillis
+            ) { time throws(AdminError) in
+                if let failure = time.failure { throw AdminError(.refused, failure) }
+                guard let sent = time.sent, !isFirst else {
+                    // It opened the connection.
+                    isFirst = false
+                    return
+                }
+                if isJSON {
+                    results.append([
+                        "rtMillis": .double(time.millis), "sendResult": MessageText.json(sent, topic: topic),
+                    ])
+                } else {
+                    Console.print(
+                        "rt=\(time.millis.fixed(0))ms, SendResult=\(MessageText.line(sent, topic: topic))")
+                }
             }
-            output.json = .array(results)
-            return output
+            return CommandOutput(lines: [], json: .array(results))
         })
 
     static let clusterRT = Command(

@@ -18,7 +18,8 @@ struct SavedFiltersTests {
     }
 
     private func clients(
-        _ expression: String, type: String = "SQL92", version: Int64 = 1, groups: [String] = ["g"], isShort: Bool = false
+        _ expression: String, type: String = "SQL92", version: Int64 = 1, groups: [String] = ["g"],
+        isShort: Bool = false
     ) -> ClientTable {
         var table = ClientTable()
         let subscription = SubscriptionData(
