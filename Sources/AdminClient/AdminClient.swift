@@ -158,13 +158,21 @@ package struct AdminClient: Sendable {
 
     /// The addresses that a command goes to: the one given, or all masters of the cluster given.
     package func targets(_ target: BrokerTarget) async throws(AdminError) -> [String] {
+        if case .broker(let address) = target { return [address] }
+        return try targets(target, in: try await clusterInfo())
+    }
+
+    /// The same where the clusters are known.
+    func targets(_ target: BrokerTarget, in info: ClusterInfo) throws(AdminError) -> [String] {
         switch target {
-        case .broker(let address): [address]
-        case .cluster(let cluster): try masters(ofCluster: cluster, in: try await clusterInfo()).map(\.address)
+        case .broker(let address): return [address]
+        case .cluster(let cluster): return try masters(ofCluster: cluster, in: info).map(\.address)
         case .wholeCluster(let cluster):
-            try brokers(ofCluster: cluster, in: try await clusterInfo()).flatMap { broker in
+            let addresses = try brokers(ofCluster: cluster, in: info).flatMap { broker in
                 broker.addresses.sorted { $0.key < $1.key }.map(\.value)
             }
+            guard !addresses.isEmpty else { throw AdminError(.notFound, "cluster \(cluster) has no broker") }
+            return addresses
         }
     }
 }

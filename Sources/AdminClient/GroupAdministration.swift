@@ -35,6 +35,7 @@ extension AdminClient {
     {
         guard let route = try await route(of: topic) else { throw Self.noTopic(topic) }
         let addresses = route.brokers.compactMap(\.masterAddress)
+        guard !addresses.isEmpty else { throw AdminError(.notFound, "no broker of the topic \(topic) has a master") }
         for address in addresses {
             _ = try await callBroker(
                 address, .cloneGroupOffset,
@@ -74,6 +75,14 @@ extension AdminClient {
         guard let connections = try await connections(ofGroup: group, broker: broker) else {
             throw AdminError(.notFound, "the consumer group[\(group)] not online")
         }
+        return try await status(
+            of: connections.connections.map(\.clientId).filter { clientID == nil || clientID == $0 }, group: group,
+            broker: broker, isTraceWanted: isTraceWanted)
+    }
+
+    private func status(
+        of clients: [String], group: String, broker: String? = nil, isTraceWanted: Bool = false
+    ) async throws(AdminError) -> [BrokerAnswer<JSONValue?>] {
         let addresses =
             if let broker {
                 [broker]
@@ -81,7 +90,7 @@ extension AdminClient {
                 try await clusterInfo().brokers.values.compactMap(\.masterAddress).sorted()
             }
         var answers: [BrokerAnswer<JSONValue?>] = []
-        for client in connections.connections.map(\.clientId) where clientID == nil || client == clientID {
+        for client in clients {
             var info: JSONValue?
             for address in addresses where info == nil {
                 let header = GetConsumerRunningInfoRequestHeader(
@@ -116,15 +125,15 @@ extension AdminClient {
                 refusal = error
             }
         }
-        if answers == 0, let refusal { throw refusal }
+        guard answers > 0 else { throw refusal ?? AdminError(.notFound, "no broker has the topic \(topic)") }
         return (status, remarks)
     }
 
     /// Where the clients are that have the queues of a group now, as they say themselves; v5 clients have none.
     package func queueOwners(group: String) async throws(AdminError) -> [MessageQueue: String] {
-        guard try await connections(ofGroup: group) != nil else { return [:] }
+        guard let connections = try await connections(ofGroup: group) else { return [:] }
         var owners: [MessageQueue: String] = [:]
-        for answer in try await consumerStatus(group: group) {
+        for answer in try await status(of: connections.connections.map(\.clientId), group: group) {
             for member in answer.value?["mqTable"]?.members ?? JSONObject() {
                 guard let queue = try? MessageQueue(key: member.key) else { continue }
                 owners[queue] = String(answer.broker.prefix { $0 != "@" })

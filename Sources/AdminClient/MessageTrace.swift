@@ -97,9 +97,13 @@ extension AdminClient {
         let records = try await messages(
             topic: traceTopic, key: messageId, isUnique: false, maxCount: maxCount, fromMillis: fromMillis,
             toMillis: toMillis)
-        return records.flatMap { record in
+        let traces = records.flatMap { record in
             MessageTrace.all(in: String(buffer: record.unpackedBody), clientHost: record.bornHost.ip)
         }.filter { $0.messageId == messageId }
+        guard !traces.isEmpty else {
+            throw AdminError(.notFound, "no message of \(traceTopic) tells what became of \(messageId)")
+        }
+        return traces
     }
 
     /// Writes into the trace topic that a message was sent, as producers that trace do.

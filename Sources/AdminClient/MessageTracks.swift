@@ -30,8 +30,27 @@ package struct MessageTrack: Sendable, Hashable {
 }
 
 extension AdminClient {
-    /// What the groups that consume a message's topic made of it, as its broker knows.
-    package func tracks(of record: MessageRecord) async throws(AdminError) -> [MessageTrack] {
+    /// What the groups that consume the topics of messages made of each, as its broker knows. A broker that does not
+    /// answer is not asked again.
+    package func tracks(of records: [MessageRecord]) async -> [Result<[MessageTrack], AdminError>] {
+        var silent: [RecordHost: AdminError] = [:]
+        var results: [Result<[MessageTrack], AdminError>] = []
+        for record in records {
+            if let error = silent[record.storeHost] {
+                results.append(.failure(error))
+                continue
+            }
+            do throws(AdminError) {
+                results.append(.success(try await tracks(of: record)))
+            } catch {
+                if error.code == .unreachable { silent[record.storeHost] = error }
+                results.append(.failure(error))
+            }
+        }
+        return results
+    }
+
+    private func tracks(of record: MessageRecord) async throws(AdminError) -> [MessageTrack] {
         let broker = record.storeHost.description
         let answer = try await callBroker(
             broker, .queryTopicConsumeByWho, QueryTopicConsumeByWhoRequestHeader(topic: record.topic))
@@ -40,7 +59,7 @@ extension AdminClient {
             var track = MessageTrack(group: group, kind: .unknown)
             do throws(AdminError) {
                 track.kind = try await kind(of: record, group: group, broker: broker)
-            } catch {
+            } catch  where error.code != .unreachable {
                 track.failure = error.message
             }
             tracks.append(track)

@@ -45,8 +45,17 @@ package struct PulledMessages: Sendable {
     /// Where to go on.
     package var nextOffset: Int64
 
-    /// Whether there may be more behind.
-    package var mayGoOn: Bool { status == .found || status == .noMatchedMessage }
+    /// Where to go on after a look at an offset; nil at the end of the queue. What was deleted since is passed over.
+    package func offset(after offset: Int64) throws(AdminError) -> Int64? {
+        if status == .noNewMessage { return nil }
+        guard nextOffset > offset else {
+            throw AdminError(
+                .badAnswer,
+                "the broker answers \(status.rawValue) at offset \(offset) and to go on at \(nextOffset): "
+                    + "what lies behind is not read")
+        }
+        return nextOffset
+    }
 }
 
 extension AdminClient {

@@ -76,20 +76,23 @@ enum MessageText {
             + "BODY: \(showsBody ? body(record) : "NOT PRINT BODY")"
     }
 
-    /// What groups made of a message, one a line; nil when that is not known.
-    static func lines(_ tracks: [MessageTrack]?) -> [String] {
-        guard let tracks else { return ["WARN: the broker does not tell who consumed it"] }
-        if tracks.isEmpty { return ["WARN: No Consumer"] }
-        return tracks.map {
-            "MessageTrack [consumerGroup=\($0.group), trackType=\($0.kind.rawValue), "
-                + "exceptionDesc=\($0.failure ?? "null")]"
+    /// What groups made of a message, one a line.
+    static func lines(_ tracks: Result<[MessageTrack], AdminError>) -> [String] {
+        switch tracks {
+        case .failure(let error): ["WARN: the broker does not tell who consumed it: \(error)"]
+        case .success([]): ["WARN: No Consumer"]
+        case .success(let tracks):
+            tracks.map {
+                "MessageTrack [consumerGroup=\($0.group), trackType=\($0.kind.rawValue), "
+                    + "exceptionDesc=\($0.failure ?? "null")]"
+            }
         }
     }
 
     /// The members as JSON, with what groups made of the message.
-    static func json(_ record: MessageRecord, tracks: [MessageTrack]?) -> JSONValue {
+    static func json(_ record: MessageRecord, tracks: Result<[MessageTrack], AdminError>) -> JSONValue {
         var object = json(record).members ?? JSONObject()
-        let list = tracks?.map { track -> JSONValue in
+        let list = (try? tracks.get())?.map { track -> JSONValue in
             [
                 "consumerGroup": .string(track.group), "trackType": .string(track.kind.rawValue),
                 "exceptionDesc": track.failure.map { .string($0) } ?? .null,

@@ -52,12 +52,12 @@ struct QueueReading {
             if pulled.status == .noMatchedMessage, showsStatus {
                 show("\(place) no matched msg. status=\(pulled.status.rawValue), offset=\(pulled.nextOffset)")
             }
-            guard pulled.mayGoOn, pulled.nextOffset > offset else {
+            guard let next = try pulled.offset(after: offset) else {
                 guard showsStatus else { return }
                 return show(
                     "\(place) print msg finished. status=\(pulled.status.rawValue), offset=\(pulled.nextOffset)")
             }
-            offset = pulled.nextOffset
+            offset = next
         }
     }
 

@@ -20,6 +20,7 @@ final class StubBroker: RemotingService {
 
     let seen = NIOLockedValueBox<[Seen]>([])
     let answers: NIOLockedValueBox<[RequestCode: (code: ResponseCode, body: String)]> = NIOLockedValueBox([:])
+    private let silent = NIOLockedValueBox<Set<RequestCode>>([])
 
     func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
         let fields = Dictionary(request.fields.pairs().map { ($0.name, $0.value) }) { $1 }
@@ -27,8 +28,12 @@ final class StubBroker: RemotingService {
             $0.append(Seen(code: request.requestCode, fields: fields, body: String(buffer: request.body)))
         }
         let answer = answers.withLockedValue { $0[request.requestCode] } ?? (code: .success, body: "")
+        guard !silent.withLockedValue({ $0.contains(request.requestCode) }) else { return }
         connection.respond(to: request, code: answer.code, remark: "stub", body: ByteBuffer(string: answer.body))
     }
+
+    /// From now on there is no answer to such requests.
+    func silence(_ code: RequestCode) { silent.withLockedValue { _ = $0.insert(code) } }
 
     func requests(_ code: RequestCode) -> [Seen] { seen.withLockedValue { $0.filter { $0.code == code } } }
 

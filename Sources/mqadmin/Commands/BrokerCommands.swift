@@ -2,10 +2,8 @@ import AdminClient
 import MessageModel
 
 extension Command {
-    private static let brokers = [
-        CommandOption("b", "brokerAddr", "which broker, host:port"),
-        CommandOption("c", "clusterName", "all masters of which cluster"),
-    ]
+    private static let broker = CommandOption("b", "brokerAddr", "which broker, host:port")
+    private static let brokers = [broker, CommandOption("c", "clusterName", "all masters of which cluster")]
 
     static let getBrokerConfig = Command(
         name: "getBrokerConfig", summary: "Get broker config by cluster or special broker.", options: brokers,
@@ -20,14 +18,15 @@ extension Command {
     static let updateBrokerConfig = Command(
         name: "updateBrokerConfig", summary: "Update broker's config.",
         options: brokers + [
-            CommandOption("a", "updateAllBroker", "update all brokers include slave"),
+            CommandOption("a", "updateAllBroker", "update all brokers include slave (true|false), false by default"),
             CommandOption("k", "key", "config key", isRequired: true),
             CommandOption("v", "value", "config value", isRequired: true),
         ],
         worksWithoutNameServer: { $0.isGiven("brokerAddr") },
         run: { options, admin in
             var brokers = try target(options)
-            if case .cluster(let name) = brokers, options.isGiven("updateAllBroker") { brokers = .wholeCluster(name) }
+            let isForAll = try options.bool("updateAllBroker", default: false)
+            if case .cluster(let name) = brokers, isForAll { brokers = .wholeCluster(name) }
             let answers = try await admin.updateBrokerConfig(
                 key: try options.required("key"), value: options.string("value") ?? "", on: brokers)
             return CommandOutput(
@@ -70,7 +69,7 @@ extension Command {
     private static func cleaning(_ name: String, _ summary: String, _ code: RequestCode) -> Command {
         Command(
             name: name, summary: summary,
-            options: [brokers[0], CommandOption("c", "cluster", "all masters of which cluster")],
+            options: [broker, CommandOption("c", "cluster", "all masters of which cluster")],
             worksWithoutNameServer: { $0.isGiven("brokerAddr") },
             run: { options, admin in
                 let done = try await admin.order(code, on: try target(options, clusterOption: "cluster"))

@@ -124,9 +124,8 @@ extension Command {
             let records = try await admin.messages(
                 topic: try options.required("topic"), key: id, isUnique: true, maxCount: 32,
                 routeTopic: options.string("cluster"))
-            let output = await output(records, admin)
-            let shown = options.isGiven("showAll") ? records.count : 1
-            return CommandOutput(lines: Array(output.lines.prefix(shown)), json: output.json)
+            let showsAll = options.isGiven("showAll") || options.isGiven(CommandOption.json.long)
+            return await output(showsAll ? records : Array(records.prefix(1)), admin)
         })
 
     static let queryMsgByOffset = Command(
@@ -151,8 +150,7 @@ extension Command {
     private static func output(_ records: [MessageRecord], _ admin: AdminClient) async -> CommandOutput {
         var output = CommandOutput(lines: [], json: .null)
         var messages: [JSONValue] = []
-        for record in records {
-            let tracks = try? await admin.tracks(of: record)
+        for (record, tracks) in zip(records, await admin.tracks(of: records)) {
             let fields = MessageText.fields(record).map { "\("\($0.name):".padded(20)) \($0.text)" }
             output.lines.append((fields + [""] + MessageText.lines(tracks) + [""]).joined(separator: "\n"))
             messages.append(MessageText.json(record, tracks: tracks))
