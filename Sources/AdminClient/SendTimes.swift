@@ -69,7 +69,8 @@ extension AdminClient {
             let spent = ContinuousClock.now - start
             let millis = Double(spent.components.seconds) * 1_000 + Double(spent.components.attoseconds) / 1e15
             try show(
-                SendTime(brokerName: queue.broker, queueId: queue.queueId, failure: failure, millis: millis, sent: sent))
+                SendTime(brokerName: queue.broker, queueId: queue.queueId, failure: failure, millis: millis, sent: sent)
+            )
         }
     }
 

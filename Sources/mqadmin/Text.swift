@@ -55,19 +55,6 @@ enum LocalTime {
         String(text(millis: millis).map { $0 == " " ? "#" : $0 == "," ? ":" : $0 })
     }
 
-    /// The start of the month of a time.
-    static func monthStart(of millis: Int64) -> Int64 {
-        var seconds = time_t(millis / 1_000)
-        var parts = tm()
-        localtime_r(&seconds, &parts)
-        parts.tm_mday = 1
-        parts.tm_hour = 0
-        parts.tm_min = 0
-        parts.tm_sec = 0
-        parts.tm_isdst = -1
-        return Int64(mktime(&parts)) * 1_000
-    }
-
     /// The time of an option: `now`, milliseconds since 1970, or local time as `yyyy-MM-dd#HH:mm:ss:SSS`; nil when the
     /// option is not given.
     static func millis(option name: String, of options: GivenOptions) throws -> Int64? {

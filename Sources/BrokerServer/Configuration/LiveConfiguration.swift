@@ -12,8 +12,7 @@ package final class LiveConfiguration: Sendable {
     package static let changeableKeys: Set<String> = [
         "autoCreateSubscriptionGroup", "autoCreateTopicEnable", "brokerPermission", "clearRetryTopicWhenDeleteTopic",
         "dataReadAheadEnable", "enableCreateSysGroup", "enableMixedMessageType", "notifyConsumerIdsChangedEnable",
-        "rejectTransactionMessage",
-        "startAcceptSendRequestTimeStamp", "validateSystemTopicWhenUpdateTopic",
+        "rejectTransactionMessage", "startAcceptSendRequestTimeStamp", "validateSystemTopicWhenUpdateTopic",
     ]
     /// Keys that no request may change (Apache's `configBlackList`).
     private static let fixedKeys: Set<String> = ["brokerConfigPath", "configBlackList", "rocketmqHome"]

@@ -1,6 +1,7 @@
 import AdminClient
 import MessageModel
 import RemotingCodec
+import ServerSupport
 
 extension Command {
     static let queryMsgTraceById = Command(
@@ -95,8 +96,8 @@ extension Command {
 
     /// The id does not tell the month: this one, or the one before when the time is yet to come.
     private static func latest(_ sinceMonthStart: UInt32, _ nowMillis: Int64) -> Int64 {
-        let start = LocalTime.monthStart(of: nowMillis)
+        let start = LocalMonth.startMillis(of: nowMillis)
         let millis = start + Int64(sinceMonthStart)
-        return millis < nowMillis ? millis : LocalTime.monthStart(of: start - 1) + Int64(sinceMonthStart)
+        return millis < nowMillis ? millis : LocalMonth.startMillis(of: start - 1) + Int64(sinceMonthStart)
     }
 }
