@@ -7,6 +7,27 @@ import Testing
 
 @Suite("What is read from the disk")
 struct ResidencyTests {
+    @Test("files of the log are not read ahead where that is off: those found and those made")
+    func logIsNotReadAhead() throws {
+        let fixture = StoreFixture()
+        fixture.configuration.readsAhead = false
+        let body = String(repeating: "x", count: 60_000)
+        var expected: [String: Bool] = [:]
+        for starts in 1...2 {
+            let files = FailingFileSystem()
+            let store = fixture.makeStore(files: files)
+            _ = try store.open(driving: .steps)
+            // Two messages fill a file.
+            for _ in 0..<3 { _ = try #require(StoreFixture.append([StoreFixture.message(body)], to: store).receipt) }
+            let told = files.faults.withLockedValue { $0.logReadAhead }
+            for segment in try files.list(fixture.root + "/commitlog") { expected[segment.name] = false }
+            #expect(told == expected && told.count == 1 + starts)
+            store.setReadAhead(true)
+            #expect(files.faults.withLockedValue { $0.logReadAhead } == expected.mapValues { _ in true })
+            try store.close()
+        }
+    }
+
     @Test(
         "old messages that are not in memory may have to be waited for, also the newest of a queue with little traffic")
     func cold() throws {

@@ -355,7 +355,7 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
         // The faults themselves would read ahead as far as the disk's read_ahead_kb says, and each such reading starts the
         // next: 8 MB of fresh pages zeroed in one go kept a core for 18 ms.
         _ = madvise(address + start, end - start, MADV_RANDOM)
-        defer { _ = madvise(address + start, end - start, advice) }
+        defer { advise(from: start, to: end) }
         _ = madvise(address + start, end - start, MADV_WILLNEED)
         let failure = storage_populate_write(address + start, end - start)
         // An old kernel faults page by page instead.
@@ -390,12 +390,19 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     }
 
     func setReadAhead(_ isOn: Bool) {
-        readsAhead.store(isOn, ordering: .relaxed)
-        // A hint that is not taken changes nothing but speed.
-        _ = madvise(address, count, advice)
+        readsAhead.store(isOn, ordering: .sequentiallyConsistent)
+        advise(from: 0, to: count)
     }
 
-    private var advice: Int32 { readsAhead.load(ordering: .relaxed) ? MADV_NORMAL : MADV_RANDOM }
+    /// Tells the kernel what is set. Another thread may set something else and tell it first: then it is told again.
+    private func advise(from start: Int, to end: Int) {
+        var told: Bool
+        repeat {
+            told = readsAhead.load(ordering: .sequentiallyConsistent)
+            // A hint that is not taken changes nothing but speed.
+            _ = madvise(address + start, end - start, told ? MADV_NORMAL : MADV_RANDOM)
+        } while told != readsAhead.load(ordering: .sequentiallyConsistent)
+    }
 
     func synchronize(from offset: Int, count wanted: Int) throws(FileSystemError) {
         let start = offset & ~(pageSize - 1)

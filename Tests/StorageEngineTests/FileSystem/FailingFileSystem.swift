@@ -15,6 +15,8 @@ final class FailingFileSystem: FileSystem {
         var treeSynchronizations = 0
         /// What was said about reading ahead in mapped files of queues, and which were touched before anything was.
         var readAhead: [Bool] = []
+        /// The same for mapped files of the log, by name.
+        var logReadAhead: [String: Bool] = [:]
         var touchedUnadvised = 0
     }
 
@@ -105,6 +107,9 @@ private final class FailingRegion: MappedRegion {
     func setReadAhead(_ isOn: Bool) {
         isAdvised.withLockedValue { $0 = true }
         if path.contains("/consumequeue/") { faults.withLockedValue { $0.readAhead.append(isOn) } }
+        if path.contains("/commitlog/") {
+            faults.withLockedValue { $0.logReadAhead[String(path.suffix(20))] = isOn }
+        }
         real.setReadAhead(isOn)
     }
     private func noteTouch() {
