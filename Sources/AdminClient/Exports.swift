@@ -46,7 +46,7 @@ extension AdminClient {
         "traceTopicEnable", "useTLS", "autoCreateTopicEnable", "autoCreateSubscriptionGroup",
     ]
 
-    /// The users' topics and groups of one broker with their versions, or of a whole cluster with the queues of all its
+    /// The users' topics and groups of one broker, either with its version when it is asked for alone, or of a whole cluster with the queues of all its
     /// masters together.
     package func metadataExport(
         of target: BrokerTarget, _ selection: MetadataSelection, nowMillis: Int64
@@ -54,16 +54,20 @@ extension AdminClient {
         var topics: [String: TopicConfig] = [:]
         var groups: [String: SubscriptionGroupConfig] = [:]
         for address in try await targets(target) {
-            let ofBroker = try await userTopics(of: address, hasSpecial: selection.hasSpecialTopics)
-            topics.merge(ofBroker.topics) { $1.adding(queuesOf: $0) }
-            let groupsOfBroker = try await userGroups(of: address)
-            groups.merge(groupsOfBroker.groups) { sum, group in
-                var group = group
-                group.retryQueueCount &+= sum.retryQueueCount
-                return group
+            let ofOneBroker = if case .broker = target { selection.hasTopics != selection.hasGroups } else { false }
+            if selection.hasTopics {
+                let table = try await userTopics(of: address, hasSpecial: selection.hasSpecialTopics)
+                if ofOneBroker { return table.json }
+                topics.merge(table.topics) { $1.adding(queuesOf: $0) }
             }
-            if case .broker = target, selection.hasTopics != selection.hasGroups {
-                return selection.hasTopics ? ofBroker.json : groupsOfBroker.json
+            if selection.hasGroups {
+                let table = try await userGroups(of: address)
+                if ofOneBroker { return table.json }
+                groups.merge(table.groups) { sum, group in
+                    var group = group
+                    group.retryQueueCount &+= sum.retryQueueCount
+                    return group
+                }
             }
         }
         var export = JSONObject()

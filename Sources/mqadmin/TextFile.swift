@@ -8,14 +8,20 @@ import AdminClient
 
 /// Files that commands write.
 enum TextFile {
-    /// Writes a file anew, its directories too where they are missing.
+    /// Writes a file anew, its directories too where they are missing. One that is there stays whole until the new one is.
     static func write(_ bytes: [UInt8], to path: String) throws(AdminError) {
         makeParents(of: path)
-        guard let file = fopen(path, "w") else { throw failure("open", path) }
-        let count = fwrite(bytes, 1, bytes.count, file)
+        let unfinished = path + ".tmp"
+        guard let file = fopen(unfinished, "w") else { throw failure("open", unfinished, errno) }
+        var number: Int32 = 0
+        if fwrite(bytes, 1, bytes.count, file) != bytes.count { number = errno }
         // What is buffered is written only now.
-        let isClosed = fclose(file) == 0
-        guard count == bytes.count, isClosed else { throw failure("write", path) }
+        if fclose(file) != 0, number == 0 { number = errno }
+        if number == 0, rename(unfinished, path) != 0 { number = errno }
+        guard number == 0 else {
+            unlink(unfinished)
+            throw failure("write", path, number)
+        }
     }
 
     private static func makeParents(of path: String) {
@@ -26,7 +32,7 @@ enum TextFile {
         }
     }
 
-    private static func failure(_ action: String, _ path: String) -> AdminError {
-        AdminError(.invalidArgument, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    private static func failure(_ action: String, _ path: String, _ number: Int32) -> AdminError {
+        AdminError(.invalidArgument, "cannot \(action) \(path): \(String(cString: strerror(number)))")
     }
 }
