@@ -76,6 +76,7 @@ package final class DeliveryService: Sendable {
     let table: SubscriptionTable
     let journal: LedgerJournal
     let timers = DeliveryTimers<Subscription>(threadName: "delivery-timer")
+    let answeredPops = AnsweredPops()
     let waiterCount = Atomic<Int>(0)
     let isClosed = Atomic<Bool>(false)
     /// When ``recover()`` ran.

@@ -22,7 +22,10 @@ package struct PopMessageHandler: Sendable {
         var pop = Self.request(header)
         pop.eventLoop = connection.eventLoop
         pop.isAbandoned = { connection.isGone }
-        delivery.pop(pop) { outcome in
+        delivery.pop(pop) { [pop] outcome in
+            if case .found(let batch) = outcome {
+                delivery.willAnswer(batch, to: pop, connectionID: connection.id) { connection.isGone }
+            }
             let answer = PopAnswer(outcome, topic: header.topic, isOrdered: header.isOrdered ?? false)
             if let answerHeader = answer.header {
                 connection.respond(

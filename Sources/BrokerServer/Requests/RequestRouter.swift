@@ -60,6 +60,7 @@ package final class RequestRouter: RemotingService {
         broker.clients.closed(connectionID: connection.id)
         broker.proxiedConsumers.closed(connectionID: connection.id)
         broker.lite.closed(channelID: connection.id)
+        broker.delivery.closed(connectionID: connection.id)
     }
 
     /// Answers one request, now or later.

@@ -47,6 +47,16 @@ extension AckLedger {
         return .changed(visibleAtMillis: visibleAtMillis)
     }
 
+    /// Lets a message be delivered again sooner than its delivery was told; false when something has changed since then, or
+    /// it would not be sooner.
+    package mutating func bringForward(offset: Int64, fromMillis: Int64, toMillis: Int64) -> Bool {
+        guard toMillis < fromMillis, let index = index(of: offset), !self[index: index].isDeferred,
+            self[index: index].visibleAtMillis == fromMillis
+        else { return false }
+        setVisible(index: index, atMillis: toMillis)
+        return true
+    }
+
     /// Marks a message as done whatever handle it has: filtered out, gone from the store or dead-lettered.
     @discardableResult
     package mutating func settle(offset: Int64) -> Bool {
