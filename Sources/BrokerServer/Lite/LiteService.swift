@@ -270,11 +270,12 @@ package final class LiteService: Sendable {
 
     /// Answers requests whose time is over, and has clients look at lite topics whose messages are visible again.
     package func fireTimers() {
-        for (index, (timer, millis)) in timers.takeDue(nowMillis: nowMillis).enumerated() {
+        let dueMillis = nowMillis
+        for (index, (timer, millis)) in timers.takeDue(nowMillis: dueMillis).enumerated() {
             // Thousands of lite topics may be due at once: who waits for something else must not wait for that as well.
-            if index % Self.looksPerExpiry == 0 { expireWaiters() }
+            if index % Self.looksPerExpiry == 0 { expireWaiters(dueMillis: dueMillis) }
             switch timer {
-            case .waiters: expireWaiters()
+            case .waiters: expireWaiters(dueMillis: dueMillis)
             case .queue(let key):
                 let isCurrent = state.withLockedValue { state in
                     guard state.booked[key] == millis else { return false }
@@ -309,9 +310,10 @@ package final class LiteService: Sendable {
         if hasMore { offer(key.topic, parent: parent, group: key.group) }
     }
 
-    /// Answers requests whose time is over, if any.
-    private func expireWaiters() {
-        let nowMillis = nowMillis
+    /// Answers requests whose time is over, if any. The clock may be set back since their timer was taken as due at that
+    /// time: it comes only once, so they are over all the same.
+    private func expireWaiters(dueMillis: Int64) {
+        let nowMillis = max(dueMillis, nowMillis)
         let (expired, next) = state.withLockedValue { state -> (Woken, Int64?) in
             guard state.waitersBookedMillis <= nowMillis else { return (Woken(), nil) }
             state.waitersBookedMillis = .max

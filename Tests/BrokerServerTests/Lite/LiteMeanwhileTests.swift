@@ -1,0 +1,31 @@
+import DeliveryEngine
+import MessageModel
+import NIOConcurrencyHelpers
+import NIOEmbedded
+import Testing
+
+@testable import BrokerServer
+
+/// Nothing that a client waits for may stay unseen, whatever else happens meanwhile.
+@Suite("Lite topics, while something else happens")
+struct LiteMeanwhileTests {
+    @Test("answer polls in time although the clock is set back while the timer fires")
+    func clockSetBack() throws {
+        let clock = NIOLockedValueBox<(now: Int64, stepsBack: Bool)>((1_700_000_000_000, false))
+        let world = try LiteWorld(
+            DeliveryWorld(realClock: {
+                clock.withLockedValue { clock in
+                    defer { if clock.stepsBack { clock = (clock.now - 5_000, false) } }
+                    return clock.now
+                }
+            }))
+        let (first, question) = (world.pop("1"), world.ask("1"))
+        clock.withLockedValue { $0 = ($0.now + 10_000, true) }
+        world.lite.fireTimers()
+        #expect(text(first) == "nothing" && text(question) == "no")
+        let second = world.pop("1")
+        clock.withLockedValue { $0.now += 10_000 }
+        world.lite.fireTimers()
+        #expect(text(second) == "nothing")
+    }
+}
