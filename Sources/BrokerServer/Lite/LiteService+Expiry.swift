@@ -66,9 +66,10 @@ extension LiteService {
             let round = Array(rest.prefix(Self.roundMax))
             rest = rest.dropFirst(Self.roundMax)
             state.withLockedValue { $0.deleting.formUnion(round.map(\.name)) }
-            defer { state.withLockedValue { $0.deleting.subtract(round.map(\.name)) } }
+            var deleted: [String] = []
             do {
-                let deleted = try dependencies.deleteQueues(round)
+                defer { keep(Set(round.map(\.name)).subtracting(deleted), of: parent) }
+                deleted = try dependencies.deleteQueues(round)
                 delivery.lightQueuesDeleted(deleted)
                 forget(deleted, of: parent)
                 if !deleted.isEmpty {
@@ -78,6 +79,14 @@ extension LiteService {
                 return logger.error(
                     "lite topics could not be deleted", metadata: ["topic": "\(parent)", "error": "\(error)"])
             }
+        }
+    }
+
+    /// Has clients look again at lite topics that were not deleted after all: who did meanwhile passed over them.
+    private func keep(_ queues: Set<String>, of parent: String) {
+        state.withLockedValue { $0.deleting.subtract(queues) }
+        for queue in queues.sorted() where delivery.dependencies.store.bounds(topic: queue, queueID: 0).max > 0 {
+            offer(queue, parent: parent)
         }
     }
 

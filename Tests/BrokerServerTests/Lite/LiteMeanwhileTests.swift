@@ -28,4 +28,22 @@ struct LiteMeanwhileTests {
         world.lite.fireTimers()
         #expect(text(second) == "nothing")
     }
+
+    @Test("bring what they hold when they are not deleted after all", arguments: [true, false])
+    func deletionThatDoesNotHappen(fails: Bool) throws {
+        struct DiskError: Error {}
+        let world = try LiteWorld()
+        try world.control("1", .partialAdd, "a")
+        world.send("a")
+        let pop = Inbox<Inbox<PopOutcome>>()
+        world.deletes.withLockedValue {
+            $0 = { [unowned world] _ in
+                pop.put(world.pop("1"))
+                if fails { throw DiskError() }
+                return []
+            }
+        }
+        world.lite.parentDeleted("P")
+        #expect(text(try #require(pop.all.first)) == "0/1")
+    }
 }

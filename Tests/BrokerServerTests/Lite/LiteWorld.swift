@@ -14,6 +14,8 @@ final class LiteWorld: Sendable {
     let lite: LiteService
     let deleted = Inbox<[String]>()
     let told = Inbox<String>()
+    /// What the store does with queues to delete instead of deleting them all; answers those that it deletes.
+    let deletes = NIOLockedValueBox<(@Sendable ([String]) throws -> [String])?>(nil)
 
     init(_ world: DeliveryWorld? = nil, limits: LiteService.Limits = .init()) throws {
         let world = try world ?? DeliveryWorld()
@@ -23,7 +25,7 @@ final class LiteWorld: Sendable {
         parent.attributes[AttributeName.liteTopicExpiration] = "1"
         world.topics.withLockedValue { $0["P"] = parent }
         world.groups.withLockedValue { $0[Self.group]?.attributes[AttributeName.liteBindTopic] = "P" }
-        let deleted = deleted
+        let (deleted, deletes) = (deleted, deletes)
         lite = LiteService(
             delivery: world.service, limits: limits,
             dependencies: LiteService.Dependencies(
@@ -31,7 +33,8 @@ final class LiteWorld: Sendable {
                 group: { name in world.groups.withLockedValue { $0[name] } },
                 storedQueues: { [] }, storeMillis: { _, _ in nil },
                 deleteQueues: { queues in
-                    let names = queues.map(\.name)
+                    var names = queues.map(\.name)
+                    if let choose = deletes.withLockedValue({ $0 }) { names = try choose(names) }
                     for name in names { world.store.removeTopic(name) }
                     deleted.put(names)
                     return names
