@@ -58,10 +58,11 @@ package struct BrokerDeliveryStore: DeliveryStore {
     }
 
     /// Reads and forgets: what is read stays in the page cache for a while.
-    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) {
+    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int {
         var buffer = ByteBuffer()
         _ = store.read(
             topic: topic, queueId: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer)
+        return buffer.readableBytes
     }
 
     /// Appends to the store, for queue 0.

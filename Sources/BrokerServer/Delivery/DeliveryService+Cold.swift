@@ -54,24 +54,28 @@ extension DeliveryService {
     /// Brings messages into memory, on the thread for that and under no lock, and then lets the request that wants them go
     /// on where it belongs. Without a request it is done for the next one.
     func warm(_ cold: [ColdStretch], for waiter: PopWaiter?) {
-        let isQueued = fetch(cold) { [self] in
+        let isQueued = fetch(cold) { [self] warmed in
             guard var waiter else { return }
-            waiter.warmed.add(cold)
+            waiter.warmed.add(warmed)
             guard let eventLoop = waiter.request.eventLoop else { return attempt(waiter) }
             eventLoop.execute { [waiter] in self.attempt(waiter) }
         }
         if !isQueued, let waiter { waiter.completion(.failed(Self.tooManyReads)) }
     }
 
-    /// Brings messages into memory on the thread for that; false, and nothing is done, when too many wait for it.
-    func fetch(_ cold: [ColdStretch], then done: @escaping @Sendable () -> Void) -> Bool {
+    /// Brings messages into memory on the thread for that, as much as one answer has room for, and tells which of the
+    /// stretches those are; false, and nothing is done, when too many wait for it.
+    func fetch(_ cold: [ColdStretch], then done: @escaping @Sendable ([ColdStretch]) -> Void) -> Bool {
         dependencies.coldRead { [self] in
-            for stretch in cold {
-                dependencies.store.warm(
+            var bytesLeft = configuration.popBytesMax
+            var warmed: [ColdStretch] = []
+            for stretch in cold where bytesLeft > 0 {
+                bytesLeft -= dependencies.store.warm(
                     topic: stretch.topic, queueID: stretch.queueID, from: stretch.from, maxCount: stretch.count,
-                    maxBytes: configuration.popBytesMax)
+                    maxBytes: bytesLeft)
+                warmed.append(stretch)
             }
-            done()
+            done(warmed)
         }
     }
 

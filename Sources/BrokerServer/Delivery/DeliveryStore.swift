@@ -17,8 +17,8 @@ package protocol DeliveryStore: Sendable {
     /// Whether reading so many records from an offset on may have to wait for the disk.
     func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool
 
-    /// Brings records into memory, waiting for the disk.
-    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int)
+    /// Brings records into memory, waiting for the disk; returns how many bytes. The first comes whatever its size.
+    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int
 
     /// Appends a message to queue 0 of its topic; the completion gets its offset in that queue, on any thread.
     func appendRecord(
@@ -30,7 +30,7 @@ extension DeliveryStore {
     package func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool { false }
 
     /// Stores in memory have nothing to bring in.
-    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) {}
+    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int { 0 }
 
     /// Reads records that pass `matching`, whatever else they hold.
     func readRecords(

@@ -27,6 +27,8 @@ struct LitePass {
     private(set) var messages: [PoppedMessage] = []
     /// What was left out because it is not in memory.
     private(set) var cold: [ColdStretch] = []
+    /// How many messages that may be.
+    private var coldCount = 0
     /// Lite topics that are in the answer: an attempt that is repeated must not get their messages twice.
     private var taken: Set<String> = []
 
@@ -44,7 +46,7 @@ struct LitePass {
     private var bytesLeft: Int { delivery.configuration.popBytesMax - body.readableBytes }
     private var hasRoom: Bool { remaining > 0 && (bytesLeft > 0 || messages.isEmpty) }
     /// Whether no more lite topics are to be looked at. Those to fetch count too: one pass must not ask for all there are.
-    var isFull: Bool { !hasRoom || remaining <= cold.count }
+    var isFull: Bool { !hasRoom || remaining <= coldCount }
 
     /// The answer.
     consuming func batch() -> PopBatch {
@@ -89,7 +91,7 @@ struct LitePass {
         guard let from = state.queues[0]?.ledger.nextOffset else { return .empty }
         // What is booked is read: so this comes first.
         if mustFetch(redeliveries.map(\.offset), queue) { return .cold }
-        var newMax = from < bounds.max ? min(newMax, remaining - redeliveries.count) : 0
+        var newMax = min(newMax, remaining - redeliveries.count, Int(max(0, bounds.max - from)))
         if newMax > 0, mustFetch(ColdStretch(topic: queue, queueID: 0, from: from, count: newMax)) {
             guard !redeliveries.isEmpty else { return .cold }
             newMax = 0
@@ -118,6 +120,7 @@ struct LitePass {
     private mutating func mustFetch(_ stretch: ColdStretch) -> Bool {
         guard warmed.mustFetch(stretch, from: delivery.dependencies.store) else { return false }
         cold.append(stretch)
+        coldCount += stretch.count
         return true
     }
 

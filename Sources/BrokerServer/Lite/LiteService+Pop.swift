@@ -131,10 +131,10 @@ extension LiteService {
 
     /// Has messages fetched for a request, which goes on then.
     private func warm(_ cold: [ColdStretch], for waiter: Waiter) {
-        let isQueued = delivery.fetch(cold) { [self] in
+        let isQueued = delivery.fetch(cold) { [self] warmed in
             var waiter = waiter
-            waiter.warmed.add(cold)
-            waiter.fetched = Self.queues(cold)
+            waiter.warmed.add(warmed)
+            waiter.fetched = Self.queues(warmed)
             giveBack(cold, of: waiter, wakes: true)
             goOn(waiter)
         }
@@ -145,7 +145,7 @@ extension LiteService {
 
     /// Has messages fetched for the next request: this one has others.
     private func warm(_ cold: [ColdStretch], of waiter: Waiter) {
-        let isQueued = delivery.fetch(cold) { [self] in giveBack(cold, of: waiter, wakes: true) }
+        let isQueued = delivery.fetch(cold) { [self] _ in giveBack(cold, of: waiter, wakes: true) }
         if !isQueued { giveBack(cold, of: waiter, wakes: false) }
     }
 

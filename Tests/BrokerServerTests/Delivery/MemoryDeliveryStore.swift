@@ -27,6 +27,7 @@ final class MemoryDeliveryStore: DeliveryStore {
         /// Messages that are on the disk only.
         var cold: [Key: Set<Int64>] = [:]
         var coldReads = 0
+        var warmed = 0
     }
 
     private let state = NIOLockedValueBox(State())
@@ -39,6 +40,8 @@ final class MemoryDeliveryStore: DeliveryStore {
     }
     /// Messages that were read although they had to be fetched from the disk first.
     var coldReadCount: Int { state.withLockedValue { $0.coldReads } }
+    /// Messages that were brought into memory.
+    var warmedCount: Int { state.withLockedValue { $0.warmed } }
     var appendCount: Int { state.withLockedValue { $0.appends } }
 
     func messages(_ topic: String, queueID: Int32 = 0) -> [Message] {
@@ -164,11 +167,17 @@ final class MemoryDeliveryStore: DeliveryStore {
         }
     }
 
-    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) {
-        let end = from + Int64(maxCount)
+    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int {
         state.withLockedValue { state in
             let key = Key(topic: topic, queueID: queueID)
-            state.cold[key] = state.cold[key]?.filter { $0 < from || $0 >= end }
+            var bytes = 0
+            for (offset, message) in (state.queues[key] ?? []).enumerated().dropFirst(Int(from)).prefix(maxCount) {
+                guard bytes == 0 || bytes + message.bytes.readableBytes <= maxBytes else { break }
+                bytes += message.bytes.readableBytes
+                state.cold[key]?.remove(Int64(offset))
+                state.warmed += 1
+            }
+            return bytes
         }
     }
 

@@ -110,6 +110,43 @@ struct ColdLitePopTests {
         #expect(found == 100 && world.world.store.coldReadCount == 0)
     }
 
+    @Test("of many messages, fetch as many as one answer has room for")
+    func long() throws {
+        let world = try LiteWorld()
+        let names = (0..<32).map { "n\($0)" }
+        for name in names {
+            world.send(name, 32)
+            world.world.store.makeCold(0..<32, world.queue(name))
+            try world.control("1", .partialAdd, name)
+        }
+        let pop = world.pop("1")
+        #expect(world.world.readDisk() == 1)
+        #expect(pop.all.first?.batch?.messages.count == 32)
+        #expect(world.world.store.warmedCount == 32 && world.world.store.coldReadCount == 0)
+    }
+
+    @Test("of large messages, fetch as many as one answer has room for, and leave none behind")
+    func large() throws {
+        var configuration = DeliveryConfiguration()
+        configuration.popBytesMax = 300
+        let world = try LiteWorld(try DeliveryWorld(configuration: configuration))
+        for number in 0..<8 {
+            world.send("n\(number)")
+            world.world.store.makeCold([0], world.queue("n\(number)"))
+            try world.control("1", .partialAdd, "n\(number)")
+        }
+        var found = 0
+        for _ in 0..<8 where found < 8 {
+            let pop = world.pop("1", max: 8)
+            let warmed = world.world.store.warmedCount
+            world.world.readDisk()
+            // One more than fits, as the first always does.
+            #expect(world.world.store.warmedCount - warmed <= 6, "what it gets, and what the next one gets")
+            found += pop.all.first?.batch?.messages.count ?? 0
+        }
+        #expect(found == 8 && world.world.store.coldReadCount == 0)
+    }
+
     @Test("redeliveries, repeated attempts and dead letters wait alike")
     func again() throws {
         let world = try LiteWorld(try DeliveryWorld(retryMaxTimes: 1))
