@@ -87,7 +87,11 @@ extension LiteService {
         if turn == .settled { return }
         let (cold, mayHaveMore) = (pass.cold, turn == .unfinished || pass.isFull)
         if pass.messages.isEmpty {
-            return cold.isEmpty ? goOn(waiter) : warm(cold, for: waiter)
+            if cold.isEmpty { return goOn(waiter) }
+            warm(cold, for: waiter)
+            // The disk takes its time, or has none: what is left is for others meanwhile.
+            if mayHaveMore { passOn(key, topic: waiter.request.topic) }
+            return
         }
         if !cold.isEmpty { warm(cold, of: waiter) }
         let batch = pass.batch()

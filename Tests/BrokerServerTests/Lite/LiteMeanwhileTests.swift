@@ -46,4 +46,18 @@ struct LiteMeanwhileTests {
         world.lite.parentDeleted("P")
         #expect(text(try #require(pop.all.first)) == "0/1")
     }
+
+    @Test("go to another poll when one waits for the disk, or is refused that", arguments: [1, 0])
+    func leftByColdPop(coldReadsMax: Int) throws {
+        let world = try LiteWorld()
+        world.world.limitColdReads(to: coldReadsMax)
+        let (first, second) = (world.pop("1", max: 1), world.pop("1", max: 1))
+        world.send("a")
+        world.send("b")
+        world.world.store.makeCold([0], world.queue("a"))
+        // Both are there at once, for which one poll is woken.
+        try world.control("1", .partialAdd, "a", "b")
+        #expect(text(first) == (coldReadsMax > 0 ? "waits" : "\(ResponseCode.systemBusy.rawValue)"))
+        #expect(text(second) == "0/1")
+    }
 }
