@@ -19,10 +19,11 @@ package struct LiteReadyQueue: Sendable {
     /// The names that came first, without taking them out.
     package func first(_ max: Int) -> [String] {
         var found: [String] = []
-        // A name that was removed and came again is in the order twice.
-        for name in order[head...] where members.contains(name) && !found.contains(name) {
+        var seen: Set<String> = []
+        for name in order[head...] {
             if found.count >= max { break }
-            found.append(name)
+            // A name that was removed and came again is in the order twice.
+            if members.contains(name), seen.insert(name).inserted { found.append(name) }
         }
         return found
     }

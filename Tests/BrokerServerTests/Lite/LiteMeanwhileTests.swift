@@ -60,4 +60,31 @@ struct LiteMeanwhileTests {
         #expect(text(first) == (coldReadsMax > 0 ? "waits" : "\(ResponseCode.systemBusy.rawValue)"))
         #expect(text(second) == "0/1")
     }
+
+    @Test("go to another client although many before them are blocked")
+    func behindBlocked() throws {
+        let world = try LiteWorld()
+        let names = (0..<20).map { "n\($0)" }
+        for client in ["1", "2"] {
+            for name in names + ["x"] { try world.control(client, .partialAdd, name) }
+        }
+        for name in names { world.send(name) }
+        let held = world.pop("1") { $0.invisibleMillis = 60_000 }
+        #expect(held.all.first?.batch?.messages.count == 20)
+        let loop = EmbeddedEventLoop()
+        let isGone = NIOLockedValueBox(false)
+        let gone = world.pop("1") { request in
+            request.eventLoop = loop
+            request.isAbandoned = { isGone.withLockedValue { $0 } }
+        }
+        for name in names { world.send(name) }
+        world.send("x")
+        // The other client has looked at all of it in vain, as it does while somebody else has it.
+        let other = LiteClientKey(group: LiteWorld.group, clientID: "2")
+        world.lite.state.withLockedValue { state in while state.subscriptions.takeReady(other) != nil {} }
+        let waiting = world.pop("2")
+        isGone.withLockedValue { $0 = true }
+        loop.run()
+        #expect(text(gone) == "nothing" && text(waiting) == "0/1")
+    }
 }
