@@ -70,8 +70,7 @@ extension LiteService {
             do {
                 defer { keep(Set(round.map(\.name)).subtracting(deleted), of: parent) }
                 deleted = try dependencies.deleteQueues(round)
-                delivery.lightQueuesDeleted(deleted)
-                forget(deleted, of: parent)
+                forget(deleted, of: parent, noted: delivery.lightQueuesDeleted(deleted))
                 if !deleted.isEmpty {
                     logger.info("lite topics deleted", metadata: ["topic": "\(parent)", "count": "\(deleted.count)"])
                 }
@@ -90,12 +89,14 @@ extension LiteService {
         }
     }
 
-    /// Forgets deleted lite topics. One that has come into being again meanwhile is a new one.
-    private func forget(_ queues: [String], of parent: String) {
-        let gone = Set(queues)
+    /// Forgets deleted lite topics, and what is noted of groups on them. One that has come into being again meanwhile is a
+    /// new one.
+    private func forget(_ queues: [String], of parent: String, noted: [SubscriptionKey]) {
         state.withLockedValue { state in
-            state.blocked = state.blocked.filter { !gone.contains($0.key.topic) }
-            state.booked = state.booked.filter { !gone.contains($0.key.topic) }
+            for key in noted {
+                state.blocked[key] = nil
+                state.booked[key] = nil
+            }
             for queue in queues {
                 state.subscriptions.forget(queue: queue)
                 state.index.remove(queue: queue, parent: parent)

@@ -159,13 +159,18 @@ extension LiteService {
             queue: queue, count: bounds.max - done, earliestMillis: dependencies.storeMillis(queue, done) ?? 0)
     }
 
-    /// How far a group is behind in all lite topics of its parent together; nil when metrics are not to tell. Looks at each
-    /// of them, and into the log for times when that is wanted.
-    func lag(of group: String, parent: String) -> GroupLag? {
+    /// The lite topics of a parent of which metrics tell how far groups are behind; nil when they are not to tell.
+    func measuredQueues(parent: String) -> [String]? {
         guard limits.countsLags else { return nil }
+        return state.withLockedValue { Array($0.index.parents[parent]?.keys ?? [:].keys) }
+    }
+
+    /// How far a group is behind in all these lite topics of its parent together. Looks at each of them, and into the log
+    /// for times when that is wanted.
+    func lag(of group: String, parent: String, queues: [String]) -> GroupLag {
         var lag = GroupLag(group: group, topic: parent)
         let isWildcard = dependencies.group(group)?.isLiteWildcard == true
-        for queue in state.withLockedValue({ Array($0.index.parents[parent]?.keys ?? [:].keys) }) {
+        for queue in queues {
             let committed = delivery.offsets.offset(group: group, topic: queue, queueID: 0)
             let progress = delivery.progress(group: group, topic: queue, queueID: 0)
             let isOfGroup = isWildcard || committed != nil || progress != nil

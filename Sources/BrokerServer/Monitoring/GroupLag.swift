@@ -46,13 +46,19 @@ extension Broker {
         for (group, topics) in subscribed { topicsByGroup[group, default: []].formUnion(topics) }
         let known = topics.snapshot.topics
         var lags: [GroupLag] = []
+        // Copied once for all groups of a parent: there may be very many.
+        var queuesByParent: [String: [String]] = [:]
         for (group, names) in topicsByGroup {
             let parent = groups.group(group)?.liteBindTopic
             for name in names where name != parent {
                 guard let topic = known[name] else { continue }
                 lags.append(lag(of: group, on: topic))
             }
-            if let parent, let lag = lite.lag(of: group, parent: parent) { lags.append(lag) }
+            guard let parent, let queues = queuesByParent[parent] ?? lite.measuredQueues(parent: parent) else {
+                continue
+            }
+            queuesByParent[parent] = queues
+            lags.append(lite.lag(of: group, parent: parent, queues: queues))
         }
         return lags
     }
