@@ -153,10 +153,11 @@ extension LiteService {
         if !isQueued { giveBack(cold, of: waiter, wakes: false) }
     }
 
-    /// Lite topics that were looked at in vain are looked at again.
+    /// Lite topics that were looked at in vain are looked at again, but for those that were deleted meanwhile.
     private func giveBack(_ cold: [ColdStretch], of waiter: Waiter, wakes: Bool) {
         let (topic, group) = (waiter.request.topic, waiter.request.group)
         for queue in Self.queues(cold) {
+            guard state.withLockedValue({ $0.index.contains(queue: queue, parent: topic) }) else { continue }
             if wakes {
                 offer(queue, parent: topic, group: group)
             } else {
@@ -218,6 +219,8 @@ extension LiteService {
     }
 
     private func take(_ queue: String, of group: String, into pass: inout LitePass) {
+        // It may have been deleted since it was offered: nobody would forget a ledger that is made of it now.
+        guard delivery.dependencies.store.bounds(topic: queue, queueID: 0).max > 0 else { return }
         let key = SubscriptionKey(group: group, topic: queue)
         let subscription = delivery.table.findOrMake(key)
         var mustList = false

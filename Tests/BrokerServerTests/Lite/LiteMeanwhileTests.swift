@@ -87,4 +87,21 @@ struct LiteMeanwhileTests {
         loop.run()
         #expect(text(gone) == "nothing" && text(waiting) == "0/1")
     }
+
+    @Test("leave nothing behind when they are deleted while messages are fetched", arguments: [false, true])
+    func deletedWhileFetched(hasOther: Bool) throws {
+        let world = try LiteWorld()
+        world.world.groups.withLockedValue { $0[LiteWorld.group]?.attributes[AttributeName.liteWildcard] = "true" }
+        try world.control("1", .completeAdd)
+        world.send("a")
+        world.world.store.makeCold([0], world.queue("a"))
+        if hasOther { world.send("b") }
+        let pop = world.pop("1")
+        #expect(text(pop) == (hasOther ? "0/1" : "waits"))
+        world.lite.parentDeleted("P")
+        #expect(world.world.readDisk() == 1)
+        #expect(text(world.ask("1", poll: 0)) == "no")
+        let key = SubscriptionKey(group: LiteWorld.group, topic: world.queue("a"))
+        #expect(world.world.service.table.find(key) == nil)
+    }
 }
