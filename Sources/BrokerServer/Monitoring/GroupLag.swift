@@ -54,9 +54,9 @@ extension Broker {
                 guard let topic = known[name] else { continue }
                 lags.append(lag(of: group, on: topic))
             }
-            guard let parent, let queues = queuesByParent[parent] ?? lite.measuredQueues(parent: parent) else {
-                continue
-            }
+            guard let parent, known[parent] != nil,
+                let queues = queuesByParent[parent] ?? lite.measuredQueues(parent: parent)
+            else { continue }
             queuesByParent[parent] = queues
             lags.append(lite.lag(of: group, parent: parent, queues: queues))
         }

@@ -34,6 +34,20 @@ import Testing
         try test.close()
     }
 
+    @Test func aDeletedTopicIsNotToldOfToGroupsThatAreBoundToIt() async throws {
+        let test = try TestBroker { $0.monitor.isEnabled = true }
+        try await test.createTopic("P")
+        var group = SubscriptionGroupConfig(name: "g")
+        for parent in ["P", "gone"] {
+            group.attributes[AttributeName.liteBindTopic] = parent
+            try await test.put(group)
+            test.broker.delivery.offsets.commit(group: "g", topic: "%LMQ%$\(parent)$a", queueID: 0, offset: 2)
+            let isTold = lines(test.broker).contains { $0.contains("topic=\"\(parent)\"") }
+            #expect(isTold == (parent == "P"))
+        }
+        try test.close()
+    }
+
     @Test func connectionsAreCountedByGroupAndClient() async throws {
         let test = try TestBroker()
         var effects: [ClientTable.Effect] = []
