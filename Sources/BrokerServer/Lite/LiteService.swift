@@ -240,7 +240,7 @@ package final class LiteService: Sendable {
                 blocked.insert(key.group)
                 continue
             }
-            woken.questions += state.questions.wakeAll(key: key)
+            if !state.questions.isEmpty { woken.questions += state.questions.wakeAll(key: key) }
             guard !done.contains(key.group), let waiter = state.waiters.wakeOne(key: key) else { continue }
             done.insert(key.group)
             woken.pops.append(waiter)
