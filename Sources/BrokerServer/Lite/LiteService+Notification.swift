@@ -11,6 +11,7 @@ extension LiteService {
         let deadlineMillis = delivery.deadlineMillis(
             bornMillis: request.bornMillis, pollMillis: request.pollMillis, nowMillis: now)
         do throws(ServiceError) {
+            try checkBroker()
             _ = try checkReadable(topic: request.topic, group: request.group)
         } catch {
             return completion(.failed(error))

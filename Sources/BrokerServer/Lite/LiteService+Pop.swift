@@ -12,6 +12,7 @@ extension LiteService {
             return completion(.timedOut(empty(request, now)))
         }
         do throws(ServiceError) {
+            try checkBroker()
             try checkSizes(request)
             let group = try checkReadable(topic: request.topic, group: request.group)
             attempt(
@@ -32,11 +33,15 @@ extension LiteService {
         try DeliveryService.checkInvisible(request.invisibleMillis)
     }
 
-    /// The group, when it may read the parent topic: what Apache's PopLiteMessageProcessor checks.
-    func checkReadable(topic name: String, group: String) throws(ServiceError) -> SubscriptionGroupConfig {
+    /// Checks what comes first with Apache's PopLiteMessageProcessor; ``checkReadable(topic:group:)`` comes last.
+    func checkBroker() throws(ServiceError) {
         guard delivery.dependencies.isReadable() else {
             throw ServiceError(code: .noPermission, message: "the broker does not allow reading")
         }
+    }
+
+    /// The group, when it may read the parent topic.
+    func checkReadable(topic name: String, group: String) throws(ServiceError) -> SubscriptionGroupConfig {
         guard let topic = dependencies.topic(name) else {
             throw ServiceError(code: .topicNotExist, message: "topic[\(name)] not exist, apply first please!")
         }

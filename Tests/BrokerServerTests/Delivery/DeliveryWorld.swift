@@ -29,6 +29,8 @@ final class DeliveryWorld: Sendable {
     let groups = NIOLockedValueBox<[String: SubscriptionGroupConfig]>([:])
     let offsets: ConsumerOffsets
     let service: DeliveryService
+    /// Whether the broker allows reading.
+    let isReadable = NIOLockedValueBox(true)
     /// Reads that wait for the disk, and how many of them may.
     private let coldReads = NIOLockedValueBox<(jobs: [@Sendable () -> Void], max: Int)>(([], 100))
 
@@ -60,6 +62,7 @@ final class DeliveryWorld: Sendable {
                     topics.withLockedValue { $0[topic.name] = topic }
                     done(true)
                 },
+                isReadable: { [isReadable] in isReadable.withLockedValue { $0 } },
                 coldRead: { [coldReads] job in
                     coldReads.withLockedValue { reads in
                         guard reads.jobs.count < reads.max else { return false }

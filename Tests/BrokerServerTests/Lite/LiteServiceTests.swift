@@ -216,6 +216,11 @@ import Testing
         #expect(text(world.pop("1") { $0.topic = "T" }) == "29")
         #expect(text(world.pop("1") { $0.topic = "none" }) == "17")
         #expect(text(world.pop("1", max: 33)) == "29")
+        #expect(text(world.pop("1", max: 33) { $0.topic = "none" }) == "29")
+        world.world.isReadable.withLockedValue { $0 = false }
+        #expect(text(world.pop("1", max: 33)) == "16")
+        #expect(text(world.ask("1")) == "16")
+        world.world.isReadable.withLockedValue { $0 = true }
         world.world.groups.withLockedValue { $0[LiteWorld.group]?.attributes = [:] }
         #expect(text(world.pop("1")) == "29")
         #expect(throws: ServiceError.self) { try world.control("1", .completeAdd, "a") }
