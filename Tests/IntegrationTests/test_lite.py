@@ -264,12 +264,12 @@ def test_refusals(deployment):
 
 
 def test_additions_are_limited_to_a_rate(fresh_local):
-    local = fresh_local(proxy_options={"maxSyncLiteSubscriptionRate": 2})
+    local = fresh_local(proxy_options={"maxSyncLiteSubscriptionRate": 1})
     topic = lite.parent(local)
     group = lite.group(local, topic)
     with RawClient(local.endpoint) as client:
         codes = [lite.sync(client, topic, group, lite.PARTIAL_ADD, f"n{n}").status.code for n in range(4)]
-        assert codes[0] == OK and codes[-1] == d.Code.TOO_MANY_REQUESTS, codes
+        assert codes[0] == OK and d.Code.TOO_MANY_REQUESTS in codes, codes
         assert lite.sync(client, topic, group, lite.COMPLETE_ADD, "n1", "n2", "n3").status.code == OK
 
 
