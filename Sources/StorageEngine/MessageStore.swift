@@ -459,14 +459,12 @@ package final class MessageStore: Sendable {
         guard ConsumeQueueTable.isDirectoryName(topic) else {
             throw StoreError(.illegalMessage, "no topic can have the name \(topic)")
         }
-        try queues.deleting { () throws(StoreError) in
-            // Under the append lock: what was appended to the old queues lies before `end`, what comes later behind it.
-            let end = log.state.withLock { state in
+        _ = try queues.delete {
+            // Under the append lock: what was appended to the old queues lies before the end, what comes later behind it.
+            log.state.withLock { state in
                 queues.detach(topic: topic)
-                return state.writeOffset
+                return ([topic], state.writeOffset)
             }
-            try queues.tombstones.add(topic: topic, end: end)
-            try queues.removeFiles(topic: topic)
         }
     }
 }

@@ -113,17 +113,19 @@ final class ConsumeQueueTable: Sendable {
         try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(directory) }
     }
 
-    /// Deletes topics: no queue file is created or written meanwhile, as those of a new topic of the same name have the
-    /// same paths. `body` detaches the topics, notes their ends, and removes their files.
-    func deleting<Result>(_ body: () throws(StoreError) -> Result) throws(StoreError) -> Result {
+    /// Deletes topics; returns which. `detach` detaches them and tells the end of the log at that moment.
+    ///
+    /// No queue file is created or written meanwhile: those of a new topic of the same name have the same paths.
+    func delete(_ detach: () -> (topics: [String], logEnd: Int64)) throws(StoreError) -> [String] {
         sharing.creating.lock()
         defer { sharing.creating.unlock() }
-        return try body()
-    }
-
-    /// Removes the files of a detached topic. Within `deleting`.
-    func removeFiles(topic: String) throws(StoreError) {
-        try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(root + "/" + topic) }
+        let (detached, logEnd) = detach()
+        if detached.isEmpty { return [] }
+        try tombstones.add(topics: detached, end: logEnd)
+        for topic in detached {
+            try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(root + "/" + topic) }
+        }
+        return detached
     }
 
     private func make(topic: String, queueId: Int32, bounds: QueueBounds? = nil) -> ConsumeQueue {

@@ -31,10 +31,7 @@ final class Tombstones: Sendable {
     /// Where the last deleted life of a topic ended; 0 when there was none.
     func end(of topic: String) -> Int64 { ends.withLockedValue { $0[topic] ?? 0 } }
 
-    /// Notes a deletion, on the disk when it returns.
-    func add(topic: String, end: Int64) throws(StoreError) { try add(topics: [topic], end: end) }
-
-    /// The same for several topics at once.
+    /// Notes deletions, on the disk when it returns.
     func add(topics: [String], end: Int64) throws(StoreError) {
         if end == 0 { return }
         saving.lock()

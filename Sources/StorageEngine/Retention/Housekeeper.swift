@@ -159,7 +159,8 @@ final class Housekeeper: Sendable {
         // Apache reads from there; where nothing can be read it had better begin at the start.
         checkpoint.queueTimestampMillis =
             offset < dispatched
-            ? storeTimestamp(at: offset) ?? 0 : max(checkpoint.queueTimestampMillis, timestampMillis)
+            ? log.segments.segment(at: offset)?.storeTimestamp(at: offset) ?? 0
+            : max(checkpoint.queueTimestampMillis, timestampMillis)
         checkpoint.confirmOffset = offset
         checkpoint.index = indexNote
         checkpoint.indexTimestampMillis = max(
@@ -177,16 +178,6 @@ final class Housekeeper: Sendable {
 
     private func writeSome() throws(StoreError) {
         try queues.writeSome(end: dispatcher.progress.withLock { $0.offset })
-    }
-
-    /// Store time of the record at a log offset; nil when it cannot be read.
-    private func storeTimestamp(at offset: Int64) -> Int64? {
-        var timestampMillis: Int64?
-        try? log.segments.segment(at: offset)?.withRecord(at: offset) { bytes in
-            guard case .record(let header) = RecordHeader.read(bytes, checksBody: false) else { return }
-            timestampMillis = header.storeTimestampMillis
-        }
-        return timestampMillis
     }
 
     /// Makes durable what was written to queues. Each directory is flushed once, however many new files it has.

@@ -9,26 +9,6 @@ import Testing
 @Suite("Bounds of queues") struct QueueBoundsTests {
     private static let queueCount: Int32 = 40
 
-    /// A disk in memory that counts how often files of queues are opened.
-    private struct World {
-        var files = InMemoryFileSystem(capacityBytes: 1 << 30, nowMillis: { 1_700_000_000_000 })
-        var configuration = StoreConfiguration(rootPath: "/store")
-        let clock = ManualClock()
-
-        init() {
-            configuration.commitLogFileBytes = 131_072
-            configuration.consumeQueueFileBytes = 6_000
-            configuration.isIndexEnabled = false
-            configuration.diskWarningPercent = 100
-            configuration.diskCleanForciblyPercent = 100
-        }
-
-        func open() throws -> (store: MessageStore, report: RecoveryReport) {
-            let store = MessageStore(configuration: configuration, fileSystem: files, clock: clock)
-            return (store, try store.open(driving: .steps))
-        }
-    }
-
     private func fill(_ store: MessageStore, topics: [String] = ["A", "B"], rounds: Int = 1) {
         for _ in 0..<rounds {
             for topic in topics {
@@ -61,7 +41,7 @@ import Testing
 
     @Test("a start after a stop or a kill looks at no queue's files")
     func looksAtNoFiles() throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         var (store, _) = try world.open()
         fill(store)
         try store.close()
@@ -91,7 +71,7 @@ import Testing
 
     @Test("a start after a kill looks at no files of queues that were made since the last checkpoint")
     func looksAtNoNewFiles() throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         world.configuration.keptQueueUnitsMax = 0
         var (store, _) = try world.open()
         fill(store, topics: ["B"])
@@ -113,7 +93,7 @@ import Testing
 
     @Test("queues that had no turn yet are read from the log after a kill, from the first unit that is in no file")
     func readsUnwrittenQueuesFromTheLog() throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         world.configuration.queueWritesPerRound = 30
         var (store, _) = try world.open()
         fill(store, topics: ["A"])
@@ -136,7 +116,7 @@ import Testing
 
     @Test("no unit stays in memory for longer than the log grows by its bound, however few queues have a turn")
     func writesWhatIsFarBehind() throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         world.configuration.queueWritesPerRound = 0
         world.configuration.keptQueueLogBytesMax = 1_000
         var (store, _) = try world.open()
@@ -159,7 +139,7 @@ import Testing
 
     @Test("after a loss of power all queues are searched, as files may hold more than the log")
     func searchesAfterPowerLoss() throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         var (store, _) = try world.open()
         fill(store)
         try store.close()
@@ -176,7 +156,7 @@ import Testing
 
     @Test("a clean stop is believed by another run of the machine, and a kill in that run too")
     func survivesARestartOfTheMachine() throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         var (store, _) = try world.open()
         fill(store)
         try store.close()
@@ -193,7 +173,7 @@ import Testing
 
     @Test("bounds that another run of the machine cannot take over are not believed after a kill in that run")
     func survivesAFailedTakeover() throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         var (store, _) = try world.open()
         fill(store)
         try store.close()
@@ -208,7 +188,7 @@ import Testing
 
     @Test("a queue whose directory is missing is built again, and no other is", arguments: [true, false])
     func rebuildsAMissingQueue(isClean: Bool) throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         var (store, _) = try world.open()
         fill(store, rounds: 3)
         if isClean {
@@ -242,7 +222,7 @@ import Testing
 
     @Test("a file that is missing is noticed when it is used, and built again at the next start")
     func rebuildsALostFile() throws {
-        let world = World()
+        let world = MemoryStoreWorld()
         var (store, _) = try world.open()
         fill(store, rounds: 3)
         try store.close()
@@ -281,12 +261,12 @@ import Testing
 
     @Test("a program that wrote the lock file makes a start search all queues")
     func searchesAfterAnotherProgram() throws {
-        let world = World()
+        let world = MemoryStoreWorld()
         var (store, _) = try world.open()
         fill(store)
         try store.close()
         // As Apache's broker: it opens the store, and deletes a topic.
-        let now = World().clock.nowMillis
+        let now = MemoryStoreWorld().clock.nowMillis
         #expect(world.files.stamp(of: "/store/lock")?.modifiedNanos == now * 1_000_000)
         try world.files.remove("/store/lock")
         try world.files.openFile("/store/lock", mode: .create(size: 0, reserve: false)).replace(with: "lock")
@@ -301,7 +281,7 @@ import Testing
 
     @Test("a damaged file is believed up to the damage", arguments: [0, 20, 600, 3_000, 5_000])
     func ignoresDamage(at position: Int) throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         var (store, _) = try world.open()
         fill(store)
         #expect(store.housekeepingStep())
@@ -322,7 +302,7 @@ import Testing
 
     @Test("deleted and made again, a topic has the queues of its new life only")
     func knowsDeletedTopics() throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         var (store, _) = try world.open()
         fill(store, rounds: 2)
         #expect(store.housekeepingStep())
@@ -343,7 +323,7 @@ import Testing
 
     @Test("too many units in memory are written out, the oldest first")
     func boundsMemory() throws {
-        var world = World()
+        var world = MemoryStoreWorld()
         world.configuration.keptQueueUnitsMax = 100
         let (store, _) = try world.open()
         fill(store, topics: ["A"])

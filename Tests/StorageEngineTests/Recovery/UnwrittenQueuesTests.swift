@@ -9,25 +9,10 @@ import Testing
 @Suite("Units in memory at a kill") struct UnwrittenQueuesTests {
     private static let queueCount: Int32 = 40
 
-    private struct World {
-        var files = InMemoryFileSystem(capacityBytes: 1 << 30, nowMillis: { 1_700_000_000_000 })
-        var configuration = StoreConfiguration(rootPath: "/store")
-        let clock = ManualClock()
-
-        init() {
-            configuration.commitLogFileBytes = 131_072
-            configuration.consumeQueueFileBytes = 6_000
-            configuration.isIndexEnabled = false
-            configuration.diskWarningPercent = 100
-            configuration.diskCleanForciblyPercent = 100
-            configuration.keptQueueUnitsMax = 0
-        }
-
-        func open() throws -> MessageStore {
-            let store = MessageStore(configuration: configuration, fileSystem: files, clock: clock)
-            _ = try store.open(driving: .steps)
-            return store
-        }
+    private static func makeWorld() -> MemoryStoreWorld {
+        var world = MemoryStoreWorld()
+        world.configuration.keptQueueUnitsMax = 0
+        return world
     }
 
     private func fill(_ store: MessageStore, rounds: Int) {
@@ -57,30 +42,30 @@ import Testing
             "/store/consumequeue", "/store/consumequeue/T/20",
         ])
     func rebuildIsTakenUpAgain(missing: String) throws {
-        var world = World()
-        let store = try world.open()
+        var world = Self.makeWorld()
+        let store = try world.open().store
         fill(store, rounds: 20)
         try store.close()
         try world.files.removeTree(missing)
         // Some of what is built has been written by then.
         world.files.inject(
             DiskFault(.write, path: "/consumequeue/T/20", passing: 10, effect: .inputOutput, isLasting: true))
-        #expect(throws: StoreError.self) { _ = try world.open() }
+        #expect(throws: StoreError.self) { _ = try world.open().store }
         #expect(world.files.exists("/store/consumequeue/T/20"))
         world.files = world.files.afterKill()
         world.files.heal()
-        let again = try world.open()
+        let again = try world.open().store
         expect(again, 20)
         try again.close()
-        let last = try world.open()
+        let last = try world.open().store
         expect(last, 20)
         try last.close()
     }
 
     @Test("after a kill the log is read from its start when what the checkpoint names is deleted")
     func deletedFilesTakeNoUnits() throws {
-        var world = World()
-        let first = try world.open()
+        var world = Self.makeWorld()
+        let first = try world.open().store
         fill(first, rounds: 80)
         // The last checkpoint of this life is younger than the first record of each file.
         world.clock.advance(60_000)
@@ -90,20 +75,20 @@ import Testing
         world.configuration.keptQueueUnitsMax = 1 << 20
         world.configuration.queueWritesPerRound = 1
         world.configuration.retentionBytesMax = 262_144
-        let store = try world.open()
+        let store = try world.open().store
         #expect(store.maxLogOffset > 262_144 && store.maxLogOffset < 393_216)
         #expect(store.housekeepingStep())
         #expect(try store.deleteExpired())
         #expect(store.minLogOffset == 131_072)
         world.files = world.files.afterKill()
-        let again = try world.open()
+        let again = try world.open().store
         expect(again, 105, minAtMost: 40)
         try again.close()
     }
 
     @Test("a queue that is written out while a checkpoint looks at it is looked at by the next")
     func writingBesideACheckpoint() throws {
-        let world = World()
+        let world = Self.makeWorld()
         let table = ConsumeQueueTable(
             files: world.files, configuration: world.configuration, notices: StoreNotices())
         let queue = table.queue(topic: "T", queueId: 0)
