@@ -45,14 +45,11 @@ extension StreamedConsumer {
         case (_, .success):
             .failure(ServiceError(code: .systemError, message: "the client answered something else"))
         case (_, .failure(let error)):
-            .failure(ServiceError(code: error.questionCode, message: error.message))
+            .failure(
+                ServiceError(
+                    code: error.code == .proxyTimeout ? .consumeMsgTimeout : .systemError, message: error.message))
         }
     }
-}
-
-extension ProxyError {
-    /// The code for who asked something of a client that gave no answer.
-    package var questionCode: ResponseCode { code == .proxyTimeout ? .consumeMsgTimeout : .systemError }
 }
 
 extension ConsumeDirectlyResult {

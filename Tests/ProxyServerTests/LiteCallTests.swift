@@ -2,22 +2,15 @@ import GRPCTestClient
 import MessageModel
 import NIOCore
 import ProtoMessages
-import Synchronization
 import Testing
 
 @testable import ProxyServer
 
 @Suite struct LiteCallTests {
-    private final class Clock: Sendable {
-        let millis = Atomic<Int64>(1_000_000)
-        var now: Int64 { millis.load(ordering: .relaxed) }
-        func advance(_ by: Int64) { millis.add(by, ordering: .relaxed) }
-    }
-
-    private func fixture(_ clock: Clock, perSecond: Int = 5_000) async -> ProxyContext {
+    private func fixture(_ hand: HandClock, perSecond: Int = 5_000) async -> ProxyContext {
         var configuration = ProxyConfiguration()
         configuration.liteAdditionsPerSecondMax = perSecond
-        return await ServiceFixture.context(configuration, group: "lite-group") { clock.now }
+        return await ServiceFixture.context(configuration, group: "lite-group", clock: hand.clock)
     }
 
     /// The code of the answer to a change of lite subscriptions.
@@ -40,8 +33,8 @@ import Testing
     private let tooMany: [UInt8] = [0x08, 0x94, 0xCF, 0x02]
 
     @Test func additionsAreLimitedAndFullListsAreNot() async throws {
-        let clock = Clock()
-        let context = await fixture(clock, perSecond: 2)
+        let hand = HandClock()
+        let context = await fixture(hand, perSecond: 2)
         let one = try ServiceFixture(context)
         let two = try ServiceFixture(context)
         // The bound is the proxy's, not the connection's.
@@ -50,14 +43,14 @@ import Testing
         #expect(try sync(one, action: 0) == tooMany && sync(two, action: 0) == tooMany)
         #expect(one.backend.liteChanges.count == 1)
         for action: Int64 in 1...3 { #expect(try sync(one, action: action) == ok) }
-        clock.advance(500)
+        hand.advance(500)
         #expect(try sync(two, action: 0) == ok)
         #expect(try sync(two, action: 0) == tooMany)
     }
 
     @Test func aQuietLoopTellsTheBrokersWhoSpeaksForAClient() async throws {
-        let clock = Clock()
-        let fixture = try ServiceFixture(await fixture(clock))
+        let hand = HandClock()
+        let fixture = try ServiceFixture(await fixture(hand))
         let stream = fixture.open(.telemetry)
         let settings = fixture.message { writer in
             writer.message(2) {
@@ -71,7 +64,7 @@ import Testing
         fixture.client.send(settings, on: stream, isEnded: false)
         for _ in 0..<3 {
             try fixture.pump()
-            clock.advance(1_000)
+            hand.advance(1_000)
             fixture.channel.embeddedEventLoop.advanceTime(by: .seconds(1))
         }
         #expect(
@@ -81,7 +74,7 @@ import Testing
                     start: .last))
         // And again before the brokers forget, not all the time.
         #expect(fixture.backend.liteChanges.count == 1)
-        clock.advance(30_000)
+        hand.advance(30_000)
         fixture.channel.embeddedEventLoop.advanceTime(by: .seconds(30))
         #expect(fixture.backend.liteChanges.count == 2)
     }

@@ -128,16 +128,6 @@ import Testing
 }
 
 @Suite struct MetadataCacheTests {
-    /// A clock that stands still until it is told otherwise.
-    private final class HandClock: Sendable {
-        let now = NIOLockedValueBox<Int64>(1_000_000)
-        var clock: ProxyClock {
-            ProxyClock(
-                wallMillis: { self.now.withLockedValue { $0 } }, uptimeMillis: { self.now.withLockedValue { $0 } })
-        }
-        func advance(_ millis: Int64) { now.withLockedValue { $0 += millis } }
-    }
-
     @Test func aValueIsFetchedOnceAndRefreshedLater() async {
         let hand = HandClock()
         let fetches = NIOLockedValueBox(0)

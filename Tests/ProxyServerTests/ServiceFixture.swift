@@ -1,6 +1,7 @@
 import GRPCTestClient
 import Logging
 import MessageModel
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOEmbedded
 import NIOPosix
@@ -83,6 +84,16 @@ final class RecordingBackend: Backend {
     func setOnLiteLoss(_ onLoss: @escaping @Sendable (LiteLoss) -> Void) {}
 }
 
+/// A clock that stands still until it is told otherwise.
+final class HandClock: Sendable {
+    let now = NIOLockedValueBox<Int64>(1_000_000)
+    var clock: ProxyClock {
+        ProxyClock(
+            wallMillis: { self.now.withLockedValue { $0 } }, uptimeMillis: { self.now.withLockedValue { $0 } })
+    }
+    func advance(_ millis: Int64) { now.withLockedValue { $0 += millis } }
+}
+
 /// The service behind a connection without a socket; topic and group are known already.
 final class ServiceFixture {
     let channel = EmbeddedChannel()
@@ -94,11 +105,10 @@ final class ServiceFixture {
     /// afterwards, and do not suspend any more.
     static func context(
         _ configuration: ProxyConfiguration = ProxyConfiguration(), group: String = "group",
-        uptimeMillis: @escaping @Sendable () -> Int64 = { 1_000 }
+        clock: ProxyClock = ProxyClock(wallMillis: { 1_000_000 }, uptimeMillis: { 1_000 })
     ) async -> ProxyContext {
         let context = ProxyContext(
-            configuration: configuration, metadata: OneTopicSource(),
-            clock: ProxyClock(wallMillis: { 1_000_000 }, uptimeMillis: uptimeMillis), logger: Self.logger)
+            configuration: configuration, metadata: OneTopicSource(), clock: clock, logger: Self.logger)
         let other = MultiThreadedEventLoopGroup.singleton.next()
         await withCheckedContinuation { done in
             _ = context.topics.lookup("topic", on: other) { done.resume() }

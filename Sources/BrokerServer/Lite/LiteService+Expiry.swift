@@ -8,7 +8,7 @@ extension LiteService {
         let woken = state.withLockedValue { state -> Woken in
             let (gone, keys) = state.subscriptions.expire(nowMillis: now)
             for key in gone { state.channels[key] = nil }
-            return keys.reduce(into: Woken()) { $0 += state.wake($1) }
+            return state.wake(keys)
         }
         run(woken)
     }

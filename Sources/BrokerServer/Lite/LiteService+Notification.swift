@@ -24,7 +24,7 @@ extension LiteService {
             guard state.waitingCount < delivery.configuration.waitersMax,
                 state.questions.park(
                     key: key, deadlineMillis: deadlineMillis, capacity: 1,
-                    Question(key: key, completion: completion)) != nil
+                    Question(completion: completion)) != nil
             else { return (.pollingFull, nil) }
             return (nil, Self.bookWaiters(&state))
         }

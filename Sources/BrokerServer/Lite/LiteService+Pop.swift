@@ -258,7 +258,7 @@ extension LiteService {
             var passedOn = 0
             for queue in state.subscriptions.ready(key, max: Self.looksPerTurn) where passedOn < Self.passedOnMax {
                 // Nobody can use what is blocked: it is offered when it is not any more.
-                if let until = state.blocked[SubscriptionKey(group: key.group, topic: queue)], until > now { continue }
+                if state.isBlocked(queue, of: key.group, nowMillis: now) { continue }
                 passedOn += 1
                 let keys = state.subscriptions.offer(queue, topic: topic, group: key.group).filter { $0 != key }
                 woken += Self.wake(keys, queue, &state, nowMillis: now)

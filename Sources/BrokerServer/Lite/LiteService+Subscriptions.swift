@@ -111,7 +111,7 @@ extension LiteService {
     func leave(_ key: LiteClientKey) {
         let woken = state.withLockedValue { state -> Woken in
             state.channels[key] = nil
-            return state.subscriptions.leave(key).reduce(into: Woken()) { $0 += state.wake($1) }
+            return state.wake(state.subscriptions.leave(key))
         }
         run(woken)
     }

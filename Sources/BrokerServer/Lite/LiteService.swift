@@ -83,7 +83,6 @@ package final class LiteService: Sendable {
 
     /// Parked questions whether there is something to look at.
     struct Question: Sendable {
-        let key: LiteClientKey
         let completion: @Sendable (NotificationOutcome) -> Void
     }
 
@@ -122,6 +121,18 @@ package final class LiteService: Sendable {
         /// Takes out who can use something that a client has to look at: one pop, and all questions.
         mutating func wake(_ key: LiteClientKey) -> Woken {
             Woken(pops: waiters.wakeOne(key: key).map { [$0] } ?? [], questions: questions.wakeAll(key: key))
+        }
+
+        /// The same for several clients.
+        mutating func wake(_ keys: [LiteClientKey]) -> Woken {
+            var woken = Woken()
+            for key in keys { woken += wake(key) }
+            return woken
+        }
+
+        /// Whether a group gets nothing of a lite topic now.
+        func isBlocked(_ queue: String, of group: String, nowMillis: Int64) -> Bool {
+            blocked[SubscriptionKey(group: group, topic: queue)].map { $0 > nowMillis } ?? false
         }
     }
 
@@ -236,12 +247,14 @@ package final class LiteService: Sendable {
         var blocked: Set<String> = []
         var woken = Woken()
         for key in keys where !blocked.contains(key.group) {
-            if let until = state.blocked[SubscriptionKey(group: key.group, topic: queue)], until > nowMillis {
+            let isDone = done.contains(key.group)
+            if isDone, state.questions.isEmpty { continue }
+            if state.isBlocked(queue, of: key.group, nowMillis: nowMillis) {
                 blocked.insert(key.group)
                 continue
             }
-            if !state.questions.isEmpty { woken.questions += state.questions.wakeAll(key: key) }
-            guard !done.contains(key.group), let waiter = state.waiters.wakeOne(key: key) else { continue }
+            woken.questions += state.questions.wakeAll(key: key)
+            guard !isDone, let waiter = state.waiters.wakeOne(key: key) else { continue }
             done.insert(key.group)
             woken.pops.append(waiter)
         }

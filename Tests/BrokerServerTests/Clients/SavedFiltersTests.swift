@@ -9,7 +9,6 @@ import Testing
 @Suite("SQL filters that live past a restart")
 struct SavedFiltersTests {
     private let storage = MemoryRegistryStorage()
-    private let connection = ClientConnectionID(rawValue: 1)
     private let day: Int64 = 24 * 3_600_000
 
     private func load(_ text: String? = nil) throws -> SavedFilters {
@@ -19,14 +18,14 @@ struct SavedFiltersTests {
 
     private func clients(
         _ expression: String, type: String = "SQL92", version: Int64 = 1, groups: [String] = ["g"],
-        isShort: Bool = false
+        isShort: Bool = false, joining others: ClientTable = ClientTable(), as number: UInt64 = 1
     ) -> ClientTable {
-        var table = ClientTable()
+        var table = others
         let subscription = SubscriptionData(
             topic: "T", expression: expression, expressionType: type, version: version)
         _ = table.heartbeat(
-            ClientIdentity(clientID: "c", address: "127.0.0.1:1", language: .java, version: 441), on: connection,
-            producerGroups: [],
+            ClientIdentity(clientID: "c\(number)", address: "127.0.0.1:\(number)", language: .java, version: 441),
+            on: ClientConnectionID(rawValue: number), producerGroups: [],
             consumers: groups.map { group in
                 ConsumerBeat(
                     group: group, consumeType: .passively, messageModel: .clustering, consumeFromWhere: .lastOffset,
@@ -73,7 +72,7 @@ struct SavedFiltersTests {
         let filters = try load()
         var table = clients("a > 4")
         filters.save(table, nowMillis: 10)
-        _ = table.closed(connection, nowMillis: 20)
+        _ = table.closed(ClientConnectionID(rawValue: 1), nowMillis: 20)
         filters.save(table, nowMillis: 20)
         #expect(filters.filter(topic: "T", group: "g")?.deadMillis == 20)
         for (now, isThere) in [(day + 19, true), (day + 20, false)] {
@@ -97,15 +96,7 @@ struct SavedFiltersTests {
         filters.save(clients("", isShort: true), nowMillis: 1_000)
         #expect(filters.filter(topic: "T", group: "g")?.expression == "a > 4")
         #expect(clients("", isShort: true).consumers["g"]?.isSubscriptionKnown == false)
-        var table = clients("a > 4")
-        _ = table.heartbeat(
-            ClientIdentity(clientID: "d", address: "127.0.0.1:2", language: .java, version: 441),
-            on: ClientConnectionID(rawValue: 2), producerGroups: [],
-            consumers: [
-                ConsumerBeat(
-                    group: "g", consumeType: .passively, messageModel: .clustering, consumeFromWhere: .lastOffset,
-                    subscriptions: [])
-            ], fingerprint: 5, withoutSubscriptions: true, nowMillis: 0)
+        let table = clients("", isShort: true, joining: clients("a > 4"), as: 2)
         #expect(table.consumers["g"]?.isSubscriptionKnown == true)
     }
 

@@ -61,14 +61,21 @@ struct LiteNotificationTests {
     }
 }
 
+extension LiteWorld {
+    /// Subscribes client 1 to lite topic "a", whose messages are on the disk only.
+    fileprivate func addCold(_ count: Int = 1) throws {
+        try control("1", .partialAdd, "a")
+        send("a", count)
+        world.store.makeCold(0..<Int64(count), queue("a"))
+    }
+}
+
 @Suite("Pops of lite topics whose messages are not in memory")
 struct ColdLitePopTests {
     @Test("wait for the disk elsewhere, and are answered then")
     func waits() throws {
         let world = try LiteWorld()
-        try world.control("1", .partialAdd, "a")
-        world.send("a", 3)
-        world.world.store.makeCold(0..<3, world.queue("a"))
+        try world.addCold(3)
         let pop = world.pop("1")
         #expect(text(pop) == "waits")
         #expect(world.world.readDisk() == 1)
@@ -194,10 +201,8 @@ struct ColdLitePopTests {
     @Test("bring a repeated attempt its messages once, although the lite topic is offered meanwhile")
     func once() throws {
         let world = try LiteWorld()
-        try world.control("1", .partialAdd, "a")
-        world.send("a")
+        try world.addCold()
         func attempt(_ request: inout LitePopRequest) { request.attemptID = "attempt" }
-        world.world.store.makeCold([0], world.queue("a"))
         let pop = world.pop("1", attempt)
         world.world.readDisk()
         #expect(text(pop) == "0/1")
@@ -206,9 +211,7 @@ struct ColdLitePopTests {
     @Test("are refused when too many wait for the disk, and lose nothing")
     func full() throws {
         let world = try LiteWorld()
-        try world.control("1", .partialAdd, "a")
-        world.send("a")
-        world.world.store.makeCold([0], world.queue("a"))
+        try world.addCold()
         world.world.limitColdReads(to: 0)
         #expect(text(world.pop("1")) == "\(ResponseCode.systemBusy.rawValue)")
         world.world.limitColdReads(to: 1)
@@ -220,9 +223,7 @@ struct ColdLitePopTests {
     @Test("come to an end when memory keeps nothing")
     func hopeless() throws {
         let world = try LiteWorld()
-        try world.control("1", .partialAdd, "a")
-        world.send("a")
-        world.world.store.makeCold([0], world.queue("a"))
+        try world.addCold()
         let pop = world.pop("1")
         var rounds = 0
         while pop.count == 0, rounds < 100 {
@@ -239,9 +240,7 @@ struct ColdLitePopTests {
         world.world.groups.withLockedValue {
             $0[LiteWorld.group]?.attributes[AttributeName.liteSubscriptionModel] = "Exclusive"
         }
-        try world.control("1", .partialAdd, "a")
-        world.send("a")
-        world.world.store.makeCold([0], world.queue("a"))
+        try world.addCold()
         let loser = world.pop("1")
         try world.control("22", .partialAdd, "a")
         let winner = world.pop("22")

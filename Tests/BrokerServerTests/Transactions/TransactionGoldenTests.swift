@@ -2,7 +2,6 @@ import DeliveryEngine
 import Foundation
 import Logging
 import MessageModel
-import NIOConcurrencyHelpers
 import NIOCore
 import RemotingCodec
 import StorageEngine
@@ -84,14 +83,14 @@ struct TransactionGoldenTests {
 
     /// Commits the transaction that both directories have open.
     private func end(_ broker: Broker) -> ServiceError? {
-        let failure = NIOLockedValueBox<ServiceError?>(nil)
+        let failures = Inbox<ServiceError>()
         broker.transactions.end(
             EndTransaction(
                 .commit, producerGroup: "StoreTransProducer", queueOffset: 2, logOffset: 199_616, isAnswerToCheck: true)
         ) { result in
-            if case .failure(let error) = result { failure.withLockedValue { $0 = error } }
+            if case .failure(let error) = result { failures.put(error) }
         }
-        return failure.withLockedValue { $0 }
+        return failures.all.first
     }
 
     /// The directories that Apache's broker left after a clean stop and after `kill -9`, with one and two open
