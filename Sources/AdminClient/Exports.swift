@@ -4,14 +4,14 @@ import RemotingCodec
 /// What of the topics and groups of brokers an export takes.
 package struct MetadataSelection: Sendable, Hashable {
     /// Whether topics are wanted.
-    package var hasTopics = true
+    package var hasTopics: Bool
     /// Whether groups are wanted.
-    package var hasGroups = true
+    package var hasGroups: Bool
     /// Whether retry and dead-letter topics are wanted, too.
-    package var hasSpecialTopics = false
+    package var hasSpecialTopics: Bool
 
-    /// Topics and groups.
-    package init(hasTopics: Bool = true, hasGroups: Bool = true, hasSpecialTopics: Bool = false) {
+    /// What is wanted.
+    package init(hasTopics: Bool, hasGroups: Bool, hasSpecialTopics: Bool) {
         self.hasTopics = hasTopics
         self.hasGroups = hasGroups
         self.hasSpecialTopics = hasSpecialTopics
@@ -21,16 +21,16 @@ package struct MetadataSelection: Sendable, Hashable {
 extension AdminClient {
     /// The settings of a cluster's masters that tell deployments apart, and how large it is.
     package func configExport(cluster: String) async throws(AdminError) -> JSONValue {
-        let brokers = try brokers(ofCluster: cluster, in: try await clusterInfo())
+        let info = try await clusterInfo()
         var configs: [String: JSONValue] = [:]
-        for broker in brokers {
-            guard let address = broker.masterAddress else { continue }
-            let config = try Self.properties(try await callBroker(address, .getBrokerConfig))
-            configs[config["brokerName"] ?? broker.brokerName] = .object(
+        for master in try masters(ofCluster: cluster, in: info) {
+            let config = try Self.properties(try await callBroker(master.address, .getBrokerConfig))
+            configs[config["brokerName"] ?? master.name] = .object(
                 JSONObject(sorted: config.filter { Self.exportedKeys.contains($0.key) }) { .string($0) })
         }
-        guard !configs.isEmpty else { throw AdminError(.notFound, "cluster \(cluster) has no master") }
-        let slaveCount = brokers.reduce(0) { $0 + $1.addresses.count { $0.key != 0 } }
+        let slaveCount = try brokers(ofCluster: cluster, in: info).reduce(0) {
+            $0 + $1.addresses.count { $0.key != 0 }
+        }
         return [
             "brokerConfigs": .object(JSONObject(sorted: configs) { $0 }),
             "clusterScale": [
@@ -46,15 +46,15 @@ extension AdminClient {
         "traceTopicEnable", "useTLS", "autoCreateTopicEnable", "autoCreateSubscriptionGroup",
     ]
 
-    /// The users' topics and groups of one broker, either with its version when it is asked for alone, or of a whole cluster with the queues of all its
-    /// masters together.
+    /// The users' topics and groups of one broker, either with its version when it is asked for alone, or of a whole
+    /// cluster with the queues of all its masters together.
     package func metadataExport(
         of target: BrokerTarget, _ selection: MetadataSelection, nowMillis: Int64
     ) async throws(AdminError) -> JSONValue {
         var topics: [String: TopicConfig] = [:]
         var groups: [String: SubscriptionGroupConfig] = [:]
+        let ofOneBroker = if case .broker = target { selection.hasTopics != selection.hasGroups } else { false }
         for address in try await targets(target) {
-            let ofOneBroker = if case .broker = target { selection.hasTopics != selection.hasGroups } else { false }
             if selection.hasTopics {
                 let table = try await userTopics(of: address, hasSpecial: selection.hasSpecialTopics)
                 if ofOneBroker { return table.json }

@@ -131,8 +131,7 @@ extension AdminClient {
         let fields = SendMessageFields(
             producerGroup: Self.producerGroup, topic: topic, defaultTopic: NameRules.autoCreateTopic,
             defaultTopicQueueCount: 4, queueId: queueId, sysFlag: sysFlag.rawValue, bornTimestampMillis: nowMillis,
-            flag: flag,
-            properties: properties)
+            flag: flag, properties: properties)
         let answer = try await callBroker(address, .sendMessageV2, SendMessageRequestHeaderV2(fields), body: body)
         let header = try Self.header(SendMessageResponseHeader.self, answer)
         return SentMessage(

@@ -58,33 +58,28 @@ package struct MessageTrace: Sendable, Hashable {
         guard let kind = Kind(rawValue: fields[0]), let messageId = field(kind == .consumed ? 2 : 5) else { return nil }
         self.kind = kind
         self.messageId = messageId
-        if kind == .consumed {
-            costMillis = number(3)
-            isSuccess = flag(4)
-            keys = field(5)
-            timeMillis = number(7)
-            group = field(8)
-            return
-        }
-        timeMillis = number(1)
-        group = field(3)
-        if kind == .delivered {
-            keys = field(7)
-            return
-        }
-        topic = field(4)
+        timeMillis = number(kind == .consumed ? 7 : 1)
+        group = field(kind == .consumed ? 8 : 3)
         switch kind {
         case .sent:
+            topic = field(4)
             keys = field(7)
             costMillis = number(10)
             // The offset id came in between later, the host at the end later still.
             isSuccess = flag(fields.count == 13 ? 12 : 13)
             if let host = field(14) { clientHost = host }
-        case .recalled: isSuccess = flag(6)
+        case .delivered: keys = field(7)
+        case .consumed:
+            costMillis = number(3)
+            isSuccess = flag(4)
+            keys = field(5)
         case .transactionEnded:
+            topic = field(4)
             keys = field(7)
             isSuccess = field(11).map { $0 == "COMMIT_MESSAGE" }
-        case .delivered, .consumed: break
+        case .recalled:
+            topic = field(4)
+            isSuccess = flag(6)
         }
     }
 }

@@ -96,6 +96,12 @@ struct GivenOptions: Sendable {
         return number
     }
 
+    /// Refuses a character set other than the only one there is.
+    func checkUTF8(_ long: String) throws {
+        guard let name = string(long), name.uppercased() != "UTF-8" else { return }
+        throw UsageError(description: "--\(long) must be UTF-8, not \(name)")
+    }
+
     func bool(_ long: String, default fallback: Bool) throws -> Bool {
         guard let text = string(long) else { return fallback }
         switch text.lowercased() {

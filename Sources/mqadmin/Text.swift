@@ -48,6 +48,9 @@ enum LocalTime {
         return "\(date) \(time),\(String(repeating: "0", count: 3 - fraction.count))\(fraction)"
     }
 
+    /// `2026-11-23 03:35:23`
+    static func secondsText(millis: Int64) -> String { String(text(millis: millis).dropLast(4)) }
+
     private static let endOfYear9999: Int64 = 253_402_300_799_999
 
     /// `2026-11-23#03:35:23:042`, as options take it.

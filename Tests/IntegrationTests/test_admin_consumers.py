@@ -215,7 +215,7 @@ def test_a_client_says_how_far_it_is(cluster):
     ask = ["getConsumerStatus", "-g", group, "-t", topic]
     # Only one of the two brokers knows the group.
     told = eventually(
-        lambda: cluster.admin.run(*ask, "--json").json if cluster.admin.run(*ask).status == 0 else None,
+        lambda: done.json if (done := cluster.admin.run(*ask, "--json")).status == 0 else None,
         "the broker knows the client")
     assert [(r["clientId"], r["brokerName"], r["queueId"], r["offset"]) for r in told["offsets"]] == [
         ("10.0.0.8@7", "broker-a", 0, 7), ("10.0.0.8@7", "broker-a", 1, 3)]

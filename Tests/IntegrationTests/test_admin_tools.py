@@ -96,8 +96,8 @@ def test_what_became_of_a_message(cluster):
         sent(cluster, traces, body, "-k", f"{message} key1")
     query = ["queryMsgTraceById", "-i", message, "-t", traces]
     found = eventually(
-        lambda: len(cluster.admin.run(*query, "--json").json) == 3 and cluster.admin.run(*query, "--json").json
-        if cluster.admin.run(*query).status == 0 else None, "the entries are indexed")
+        lambda: done.json if (done := cluster.admin.run(*query, "--json")).status == 0 and len(done.json) == 3
+        else None, "the entries are indexed")
     by_type = {e["type"]: e for e in found}
     assert set(by_type) == {"Pub", "SubBefore", "SubAfter"} and {e["msgId"] for e in found} == {message}
     assert by_type["Pub"] == {
@@ -129,8 +129,8 @@ def test_ids_are_taken_apart(cluster):
     sent(cluster, topic := cluster.topic(), "x", "-k", "k")
     after = int(time.time() * 1000)
     (message,) = eventually(
-        lambda: cluster.admin.run("queryMsgByKey", "-t", topic, "-k", "k", "--json").json
-        if cluster.admin.run("queryMsgByKey", "-t", topic, "-k", "k").status == 0 else None, "the key is indexed")
+        lambda: done.json if (done := cluster.admin.run("queryMsgByKey", "-t", topic, "-k", "k", "--json")).status == 0
+        else None, "the key is indexed")
     unique = message["properties"]["UNIQ_KEY"]
     parts = cluster.admin.run("decodeMessageId", "-i", unique, "--json", namesrv=False).expect_success().json
     assert parts["ip"] == "127.0.0.1" and before <= parts["timestamp"] <= after

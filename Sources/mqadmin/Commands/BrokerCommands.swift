@@ -33,9 +33,12 @@ extension Command {
                 lines: answers.map { answer in
                     "update broker config success, \(answer.broker)" + (answer.value.map { " (\($0))" } ?? "")
                 },
-                json: .array(
-                    answers.map { ["broker": .string($0.broker), "remark": $0.value.map { .string($0) } ?? .null] }))
+                json: json(answers))
         })
+
+    private static func json(_ answers: [BrokerAnswer<String?>]) -> JSONValue {
+        .array(answers.map { ["broker": .string($0.broker), "remark": $0.value.map { .string($0) } ?? .null] })
+    }
 
     static let setCommitLogReadAheadMode = Command(
         name: "setCommitLogReadAheadMode", summary: "Set read ahead mode for all commitlog files.",
@@ -55,8 +58,7 @@ extension Command {
                         "commitLog set readAhead mode rstStr\($0.value ?? "null")",
                     ]
                 },
-                json: .array(
-                    answers.map { ["broker": .string($0.broker), "remark": $0.value.map { .string($0) } ?? .null] }))
+                json: json(answers))
         })
 
     static let cleanExpiredCQ = cleaning(

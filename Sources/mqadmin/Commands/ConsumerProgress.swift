@@ -46,7 +46,7 @@ extension Command {
                     [
                         row.queue.topic.front(64), row.queue.brokerName.front(32), "\(row.queue.queueId)",
                         "\(row.offset.brokerOffset)", "\(row.offset.consumerOffset)", "\(row.behind)",
-                        "\(row.inFlight)", last > 0 ? String(LocalTime.text(millis: last).dropLast(4)) : "N/A",
+                        "\(row.inFlight)", last > 0 ? LocalTime.secondsText(millis: last) : "N/A",
                     ], client: owners?[row.queue] ?? "N/A"))
         }
         lines.append("")

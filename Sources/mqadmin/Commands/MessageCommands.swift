@@ -11,19 +11,15 @@ extension Command {
         options: [
             CommandOption("i", "msgId", "Message Id, several joined by commas", isRequired: true),
             CommandOption("t", "topic", "topic name"),
-            CommandOption("g", "consumerGroup", "consumer group that shall consume it now, with --clientId"),
-            CommandOption("d", "clientId", "The consumer's client id, with --consumerGroup"),
+        ] + pushOptions + [
             CommandOption("s", "sendMessage", "resend message (true|false), false by default"),
             CommandOption("u", "unitName", "unit name: has no effect"), bodyFormat, cluster,
         ],
         worksWithoutNameServer: { _ in true },
         run: { options, admin in
             let ids = try options.required("msgId").split(separator: ",").map(String.init)
-            guard options.isGiven("consumerGroup") == options.isGiven("clientId") else {
-                throw UsageError(description: "--consumerGroup and --clientId go together")
-            }
-            if options.isGiven("clientId") { return try await push(ids, options, admin) }
-            try checkFormat(options)
+            if let output = try await push(ids, options, admin) { return output }
+            try options.checkUTF8("bodyFormat")
             var records: [MessageRecord] = []
             for id in ids {
                 records.append(
@@ -46,15 +42,19 @@ extension Command {
     private static let cluster = CommandOption(
         "c", "cluster", "Cluster name or lmq parent topic, lmq is used to find the route.")
 
-    private static func checkFormat(_ options: GivenOptions) throws {
-        guard let name = options.string("bodyFormat"), name.uppercased() != "UTF-8" else { return }
-        throw UsageError(description: "--bodyFormat must be UTF-8, not \(name)")
-    }
+    private static let pushOptions = [
+        CommandOption("g", "consumerGroup", "consumer group that shall consume it now, with --clientId"),
+        CommandOption("d", "clientId", "The consumer's client id, with --consumerGroup"),
+    ]
 
-    /// Has a client consume messages now.
+    /// Has the client that the options name consume messages now; nil when they name none.
     private static func push(
         _ ids: [String], _ options: GivenOptions, _ admin: AdminClient
-    ) async throws -> CommandOutput {
+    ) async throws -> CommandOutput? {
+        guard options.isGiven("consumerGroup") == options.isGiven("clientId") else {
+            throw UsageError(description: "--consumerGroup and --clientId go together")
+        }
+        guard options.isGiven("clientId") else { return nil }
         let client = try options.required("clientId")
         var output = CommandOutput(lines: [], json: .null)
         var results: [JSONValue] = []
@@ -109,18 +109,14 @@ extension Command {
         name: "queryMsgByUniqueKey", summary: "Query Message by Unique key.",
         options: [
             topic, CommandOption("i", "msgId", "Message Id", isRequired: true),
-            CommandOption("g", "consumerGroup", "consumer group that shall consume it now, with --clientId"),
-            CommandOption("d", "clientId", "The consumer's client id, with --consumerGroup"),
+        ] + pushOptions + [
             CommandOption(
                 "a", "showAll", "Print all message, the limit is 32; else the first. --json always has all",
                 takesValue: false), cluster,
         ],
         run: { options, admin in
             let id = try options.required("msgId")
-            guard options.isGiven("consumerGroup") == options.isGiven("clientId") else {
-                throw UsageError(description: "--consumerGroup and --clientId go together")
-            }
-            if options.isGiven("clientId") { return try await push([id], options, admin) }
+            if let output = try await push([id], options, admin) { return output }
             let records = try await admin.messages(
                 topic: try options.required("topic"), key: id, isUnique: true, maxCount: 32,
                 routeTopic: options.string("cluster"))
@@ -136,7 +132,7 @@ extension Command {
             CommandOption("o", "offset", "Queue Offset", isRequired: true), bodyFormat,
         ],
         run: { options, admin in
-            try checkFormat(options)
+            try options.checkUTF8("bodyFormat")
             guard let offset = Int64(try options.required("offset")), offset >= 0 else {
                 throw UsageError(description: "--offset must be a number from 0 on")
             }

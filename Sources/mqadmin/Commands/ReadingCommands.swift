@@ -6,17 +6,19 @@ extension Command {
     private static let topic = CommandOption("t", "topic", "topic name", isRequired: true)
     private static let timeForms = "[currentTimeMillis|yyyy-MM-dd#HH:mm:ss:SSS]"
 
+    /// Which messages are printed.
+    private static let printed = [
+        CommandOption("c", "charsetName", "CharsetName: UTF-8"),
+        CommandOption("s", "subExpression", "Subscribe Expression(eg: TagA || TagB)"),
+        CommandOption("b", "beginTimestamp", "Begin timestamp\(timeForms)"),
+        CommandOption("e", "endTimestamp", "End timestamp\(timeForms)"),
+    ]
+
     static let printMsg = Command(
         name: "printMsg", summary: "Print Message Detail.",
-        options: [
-            topic, CommandOption("c", "charsetName", "CharsetName: UTF-8"),
-            CommandOption("s", "subExpression", "Subscribe Expression(eg: TagA || TagB)"),
-            CommandOption("b", "beginTimestamp", "Begin timestamp\(timeForms)"),
-            CommandOption("e", "endTimestamp", "End timestamp\(timeForms)"),
-            CommandOption("d", "printBody", "print body (true|false), true by default"),
-        ],
+        options: [topic] + printed + [CommandOption("d", "printBody", "print body (true|false), true by default")],
         run: { options, admin in
-            try checkCharset(options.string("charsetName"))
+            try options.checkUTF8("charsetName")
             let queues = try await admin.readableQueues(
                 topic: try options.required("topic"),
                 fromMillis: try LocalTime.millis(option: "beginTimestamp", of: options),
@@ -39,16 +41,13 @@ extension Command {
         options: [
             topic, CommandOption("a", "brokerName", "broker name", isRequired: true),
             CommandOption("i", "queueId", "queue id", isRequired: true),
-            CommandOption("c", "charsetName", "CharsetName: UTF-8"),
-            CommandOption("s", "subExpression", "Subscribe Expression(eg: TagA || TagB)"),
-            CommandOption("b", "beginTimestamp", "Begin timestamp\(timeForms)"),
-            CommandOption("e", "endTimestamp", "End timestamp\(timeForms)"),
+        ] + printed + [
             CommandOption("p", "print msg", "print msg. eg: true | false(default)"),
             CommandOption("d", "printBody", "print body. eg: true | false(default)"),
             CommandOption("f", "calculate", "calculate by tag. eg: true | false(default)"),
         ],
         run: { options, admin in
-            try checkCharset(options.string("charsetName"))
+            try options.checkUTF8("charsetName")
             var reading = QueueReading(
                 admin: admin, isJSON: options.isGiven(CommandOption.json.long),
                 showsBody: try options.bool("printBody", default: false))
@@ -72,11 +71,6 @@ extension Command {
                     "tags": .object(JSONObject(sorted: tags) { .integer(Int64($0)) }),
                 ])
         })
-
-    private static func checkCharset(_ name: String?) throws {
-        guard let name, name.uppercased() != "UTF-8" else { return }
-        throw UsageError(description: "--charsetName must be UTF-8, not \(name)")
-    }
 
     static let consumeMessage = Command(
         name: "consumeMessage", summary: "Consume message.",

@@ -94,7 +94,7 @@ extension Command {
                     cluster: options.string("cluster"), count: count, bodyBytes: bytes, nowMillis: LocalTime.nowMillis)
                 let lines = rows.map { row in
                     asLog
-                        ? "\(LocalTime.text(millis: LocalTime.nowMillis).prefix(19))|\(room)|\(row.cluster)|"
+                        ? "\(LocalTime.secondsText(millis: LocalTime.nowMillis))|\(room)|\(row.cluster)|"
                             + "\(row.broker)|\(row.averageMillis.fixed(0))"
                         : rtLine([
                             row.cluster, row.broker, row.averageMillis.fixed(2), "\(row.sent)", "\(row.failed)",

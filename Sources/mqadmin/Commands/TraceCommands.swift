@@ -42,7 +42,7 @@ extension Command {
     private static func row(_ trace: MessageTrace, type: String) -> String {
         traceLine([
             type, trace.group ?? "-", trace.clientHost,
-            trace.timeMillis.map { String(LocalTime.text(millis: $0).prefix(19)) } ?? "-",
+            trace.timeMillis.map { LocalTime.secondsText(millis: $0) } ?? "-",
             trace.costMillis.map { "\($0)ms" } ?? "-",
             trace.isSuccess == true ? "success" : "failed",
         ])
