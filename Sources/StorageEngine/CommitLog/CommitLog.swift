@@ -10,7 +10,9 @@ final class CommitLog: Sendable {
         static let dispatcher = 0
         static let flusher = 1
         static let preparer = 2
-        static let count = 3
+        /// Appends that have come to what the preparer writes.
+        static let appender = 3
+        static let count = 4
     }
 
     /// A record on its way to its consume queue.
@@ -37,6 +39,8 @@ final class CommitLog: Sendable {
         var preparerIsParked = false
         /// Pages before are faulted in for writing, or are behind the writer.
         var preparedOffset: Int64 = 0
+        /// The preparer writes zeros here at the moment: no record may be put there.
+        var claimed: Range<Int64>?
         /// Why nothing is written any more.
         var refusal: StoreError?
         var refusalIsTold = false
@@ -56,6 +60,15 @@ final class CommitLog: Sendable {
         var needsPreparer: Bool {
             guard let segment else { return false }
             return preparedOffset < segment.end && preparedOffset - writeOffset < CommitLog.preparedBytesMin
+        }
+
+        /// Whether so many bytes might, in this file or in the next, come to what is claimed: that lies before the writer.
+        func reachesClaim(_ bytes: Int) -> Bool {
+            guard let claimed else { return false }
+            let needed = Int64(bytes + RecordLayout.blankBytes)
+            var end = writeOffset + needed
+            if let segment, end > segment.end { end = segment.end + needed }
+            return end > claimed.lowerBound
         }
     }
 
@@ -106,11 +119,27 @@ final class CommitLog: Sendable {
         guard total + RecordLayout.blankBytes <= segments.fileBytes else {
             throw StoreError(.messageTooLarge, "\(total) bytes do not fit in a commit log file")
         }
+        while true {
+            if let receipt = try attempt(
+                &records, total: total, topic: topic, queue: queue, light: light, nowMillis: nowMillis)
+            {
+                return receipt
+            }
+            _ = state.wait(on: Condition.appender) { $0.reachesClaim(total) ? nil : () }
+        }
+    }
+
+    /// Nil when it would have to wait for the preparer.
+    private func attempt(
+        _ records: inout some MutableCollection<EncodedRecord>, total: Int, topic: String, queue: ConsumeQueue,
+        light: ConsumeQueue?, nowMillis: Int64
+    ) throws(StoreError) -> AppendReceipt? {
         var wakes = (dispatcher: false, preparer: false)
-        let receipt: AppendReceipt
+        let receipt: AppendReceipt?
         do throws(StoreError) {
             receipt = try state.withLock { state throws(StoreError) in
                 try checkWritable(&state)
+                if state.reachesClaim(total) { return nil }
                 if queue.isDetached { throw StoreError(.notWritable, "topic \(topic) was deleted meanwhile") }
                 if light?.isDetached == true {
                     throw StoreError(.notWritable, "the lite topic of \(topic) was deleted meanwhile")
@@ -270,6 +299,21 @@ final class CommitLog: Sendable {
         let refusal = StoreError(.fenced, "writing \(segment.path) failed (\(failure)): the broker takes no messages")
         state.refusal = refusal
         throw refusal
+    }
+
+    /// Lets the preparer write zeros to a stretch, until `releaseClaim`; false when the writer is nearer than `margin`.
+    func claim(_ stretch: Range<Int64>, margin: Int64) -> Bool {
+        state.withLock { state in
+            guard state.claimed == nil, state.writeOffset + margin <= stretch.lowerBound else { return false }
+            state.claimed = stretch
+            return true
+        }
+    }
+
+    /// Ends what `claim` began.
+    func releaseClaim() {
+        state.withLock { $0.claimed = nil }
+        state.signal(Condition.appender)
     }
 
     /// Ends writing for good; every later append gets this error.

@@ -27,7 +27,6 @@ final class Flusher: Sendable {
     private let waiting = Guarded(Waiting())
     // One flush at a time: of two at once only one would see that a page was lost.
     private let flushing = NIOLock()
-    private static let pageBytes: Int64 = 4_096
     /// Wait before a flush when the disk is nearly full, so that producers slow down.
     private static let slowNanos = 100_000_000
 
@@ -60,7 +59,7 @@ final class Flusher: Sendable {
                 var pause = timespec(tv_sec: 0, tv_nsec: Self.slowNanos)
                 nanosleep(&pause, nil)
             }
-            step(sparesLastPage: !isSynchronous && !isLast)
+            step(sparesLastPiece: !isSynchronous && !isLast)
             guard isLast else { continue }
             let hasEnded = waiting.withLock { waiting in
                 waiting.hasEnded = waiting.waiters.isEmpty
@@ -73,16 +72,16 @@ final class Flusher: Sendable {
     /// Flushes what is in the log now and completes who waits for it.
     ///
     /// A flush write-protects the pages it writes, so that the next store to the newest page, on an event loop and under
-    /// the append lock, waits for the file system's journal. `sparesLastPage` leaves that page to the next round, unless
-    /// it is all there is or somebody waits.
-    func step(sparesLastPage: Bool = false) {
+    /// the append lock, waits for the file system's journal. `sparesLastPiece` leaves that page, and those the preparer
+    /// made with it, to the next round, unless they are all there is or somebody waits.
+    func step(sparesLastPiece: Bool = false) {
         // Taken before the target is read: all of them are covered by it.
         let isAwaited = waiting.withLock { waiting in
             waiting.flushing = waiting.waiters
             waiting.waiters = []
             return !waiting.flushing.isEmpty
         }
-        let failure = flush(sparesLastPage: sparesLastPage && !isAwaited)
+        let failure = flush(sparesLastPiece: sparesLastPiece && !isAwaited)
         complete(takeFlushing(), failure)
     }
 
@@ -140,18 +139,18 @@ final class Flusher: Sendable {
         } ?? false
     }
 
-    /// Flushes to the end of the log as it is now, or to the last page before it.
-    func flush(sparesLastPage: Bool = false) -> StoreError? {
-        flushing.withLock { flushAlone(sparesLastPage: sparesLastPage) }
+    /// Flushes to the end of the log as it is now, or to the last piece before it.
+    func flush(sparesLastPiece: Bool = false) -> StoreError? {
+        flushing.withLock { flushAlone(sparesLastPiece: sparesLastPiece) }
     }
 
-    private func flushAlone(sparesLastPage: Bool) -> StoreError? {
+    private func flushAlone(sparesLastPiece: Bool) -> StoreError? {
         let (start, written, base, refusal) = log.state.withLock {
             ($0.flushedOffset, $0.writeOffset, $0.segment?.base ?? 0, $0.refusal)
         }
         if let refusal { return refusal }
-        let pageStart = written - (written - base) % Self.pageBytes
-        let end = sparesLastPage && pageStart > start ? pageStart : written
+        let pieceStart = written - (written - base) % LogPreparer.pieceBytesMax
+        let end = sparesLastPiece && pieceStart > start ? pieceStart : written
         if end <= start { return nil }
         do throws(FileSystemError) {
             for segment in log.segments.all where segment.end > start && segment.base < end {

@@ -177,6 +177,8 @@ package protocol MappedRegion: AnyObject, Sendable {
     func copyIn(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError)
     /// Copies out of the file.
     func copyOut(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError)
+    /// Forgets where the whole pages of a range are in memory, nothing of what is in them: the next touch finds them again.
+    func unmapPages(from offset: Int, count: Int)
     /// Makes a range durable; same promise as `StoreFile.synchronize`.
     func synchronize(from offset: Int, count: Int) throws(FileSystemError)
     /// Whether a range is in memory, so that copying out of it does not wait for the disk. A hint: true when unknown.
@@ -188,6 +190,8 @@ package protocol MappedRegion: AnyObject, Sendable {
 extension MappedRegion {
     /// Memory files have nothing to wait for.
     package func isResident(from offset: Int, count: Int) -> Bool { true }
+    /// Memory files have no pages.
+    package func unmapPages(from offset: Int, count: Int) {}
     /// Memory files have nothing to bring in.
     package func setReadAhead(_ isOn: Bool) {}
 }

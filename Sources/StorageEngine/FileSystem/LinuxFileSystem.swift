@@ -404,6 +404,13 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
         } while told != readsAhead.load(ordering: .sequentiallyConsistent)
     }
 
+    func unmapPages(from offset: Int, count wanted: Int) {
+        let start = (offset + pageSize - 1) & ~(pageSize - 1)
+        let end = min(count, offset + wanted) & ~(pageSize - 1)
+        // What was stored stays in the page cache; a refusal changes nothing but speed.
+        if end > start { _ = madvise(address + start, end - start, MADV_DONTNEED) }
+    }
+
     func synchronize(from offset: Int, count wanted: Int) throws(FileSystemError) {
         let start = offset & ~(pageSize - 1)
         let end = min(count, offset + wanted)

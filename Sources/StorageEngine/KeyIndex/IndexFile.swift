@@ -38,7 +38,7 @@ final class IndexFile: @unchecked Sendable {
         path = directory + "/" + name
         current = IndexHeader(
             afterTimestampMillis: last?.endTimestampMillis ?? 0, logOffset: last?.endLogOffset ?? 0)
-        region = try files.openFile(path, mode: .create(size: layout.fileBytes, reserve: false)).map()
+        region = Self.scattered(try files.openFile(path, mode: .create(size: layout.fileBytes, reserve: false)).map())
     }
 
     var header: IndexHeader { lock.withLock { current } }
@@ -147,12 +147,18 @@ final class IndexFile: @unchecked Sendable {
 
     private func mapped() throws(FileSystemError) -> any MappedRegion {
         if let region = lock.withLock({ region }) { return region }
-        let opened = try files.openFile(path, mode: .existing).map()
+        let opened = Self.scattered(try files.openFile(path, mode: .existing).map())
         return lock.withLock {
             let kept = region ?? opened
             region = kept
             return kept
         }
+    }
+
+    /// Hashes are scattered all over the file: what lies around one is of no use to the next.
+    private static func scattered(_ region: any MappedRegion) -> any MappedRegion {
+        region.setReadAhead(false)
+        return region
     }
 
     /// Lets the mapping go when nothing waits for a flush; who uses it keeps it as long.

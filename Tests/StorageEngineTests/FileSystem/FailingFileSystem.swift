@@ -18,6 +18,8 @@ final class FailingFileSystem: FileSystem {
         /// The same for mapped files of the log, by name.
         var logReadAhead: [String: Bool] = [:]
         var touchedUnadvised = 0
+        /// Where files of the log were written by a call.
+        var logWrites: [Range<Int>] = []
     }
 
     let faults = NIOLockedValueBox(Faults())
@@ -70,6 +72,9 @@ private final class FailingFile: StoreFile {
         try real.read(into: buffer, at: offset)
     }
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        if path.contains("/commitlog/") {
+            faults.withLockedValue { $0.logWrites.append(offset..<offset + bytes.count) }
+        }
         try real.write(bytes, at: offset)
     }
     func zero(from offset: Int, count: Int) throws(FileSystemError) { try real.zero(from: offset, count: count) }

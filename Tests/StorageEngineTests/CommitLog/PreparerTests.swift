@@ -1,0 +1,112 @@
+import Foundation
+import NIOCore
+import Testing
+
+@testable import StorageEngine
+
+/// What is done to the log ahead of the writer.
+@Suite struct PreparerTests {
+    private let fixture = StoreFixture()
+    private let files = FailingFileSystem()
+
+    private func open(fileBytes: Int) throws -> MessageStore {
+        fixture.configuration.commitLogFileBytes = fileBytes
+        let store = fixture.makeStore(files: files)
+        _ = try store.open(driving: .steps)
+        return store
+    }
+
+    /// Appends about so many bytes and lets a time pass before the preparer's turn.
+    private func grow(_ store: MessageStore, bytes: Int, millis: Int64) {
+        for _ in 0..<(bytes / 4_096) {
+            store.append(StoreFixture.message(String(repeating: "x", count: 4_000))) { _ in }
+        }
+        fixture.clock.advance(millis)
+        store.housekeepingStep()
+    }
+
+    private func takeWrites() -> [Range<Int>] {
+        files.faults.withLockedValue { faults in
+            defer { faults.logWrites = [] }
+            return faults.logWrites
+        }
+    }
+
+    @Test func onlyALogThatGrowsFastIsFilledAhead() throws {
+        let store = try open(fileBytes: 4 << 20)
+        grow(store, bytes: 100_000, millis: 1_000)
+        #expect(takeWrites().isEmpty)
+        // 6 MB a second.
+        grow(store, bytes: 600_000, millis: 100)
+        #expect(takeWrites().isEmpty, "all of this file was prepared before")
+        grow(store, bytes: 1_800_000, millis: 300)
+        // Another file now, of which nothing is prepared: pieces of 128 KB from its start.
+        let writes = takeWrites()
+        #expect(!writes.isEmpty)
+        #expect(writes.allSatisfy { $0.count == 131_072 && $0.lowerBound % 131_072 == 0 })
+        grow(store, bytes: 1_800_000, millis: 10_000)
+        grow(store, bytes: 1_800_000, millis: 10_000)
+        grow(store, bytes: 1_800_000, millis: 10_000)
+        #expect(takeWrites().isEmpty)
+        try store.close()
+    }
+
+    @Test func theWriterIsNotComeNear() throws {
+        let store = try open(fileBytes: 4 << 20)
+        grow(store, bytes: 40_000, millis: 100)
+        let offset = store.maxLogOffset
+        #expect(!store.log.claim(offset + 99..<offset + 999, margin: 100))
+        #expect(!store.log.state.withLock { $0.reachesClaim(1_000_000) })
+        #expect(store.log.claim(offset + 100..<offset + 999, margin: 100))
+        #expect(!store.log.claim(offset + 2_000..<offset + 3_000, margin: 100), "one at a time")
+        // With the eight bytes that stay free behind each record.
+        #expect(!store.log.state.withLock { $0.reachesClaim(92) })
+        #expect(store.log.state.withLock { $0.reachesClaim(93) })
+        store.log.releaseClaim()
+        #expect(!store.log.state.withLock { $0.reachesClaim(93) })
+        // In the next file, when the record does not fit into this one.
+        let end = Int64(4 << 20)
+        #expect(store.log.claim(end + 4_096..<end + 8_192, margin: 100))
+        #expect(!store.log.state.withLock { $0.reachesClaim(Int(end - offset) - 8) })
+        #expect(!store.log.state.withLock { $0.reachesClaim(4_000) })
+        store.log.state.withLock { $0.writeOffset = end - 1_000 }
+        #expect(!store.log.state.withLock { $0.reachesClaim(4_000) })
+        #expect(store.log.state.withLock { $0.reachesClaim(4_100) })
+        store.log.state.withLock { $0.writeOffset = offset }
+        store.log.releaseClaim()
+        try store.close()
+    }
+
+    /// Zeros are written right in front of the writer all the time, and no record gets lost.
+    @Test func zerosNeverLandOnRecords() throws {
+        let store = try open(fileBytes: 4 << 20)
+        let count = 20_000
+        let isOver = DispatchSemaphore(value: 0)
+        let log = store.log
+        Thread.detachNewThread {
+            let zeros = [UInt8](repeating: 0, count: 8_192)
+            var round: Int64 = 0
+            while log.state.withLock({ $0.newestTimestampMillis >= 0 && !$0.isClosed }) {
+                round += 1
+                let start = log.state.withLock { $0.writeOffset } + round % 512
+                guard let segment = log.segments.segment(at: start), start + 8_192 <= segment.end,
+                    log.claim(start..<start + 8_192, margin: 0)
+                else { continue }
+                zeros.withUnsafeBytes { try? segment.writeZeros($0, at: start) }
+                log.releaseClaim()
+            }
+            isOver.signal()
+        }
+        for number in 0..<count {
+            store.append(StoreFixture.message("\(number)-" + String(repeating: "x", count: number % 700))) { _ in }
+            if number % 256 == 0 { while store.dispatchStep() {} }
+        }
+        while store.dispatchStep() {}
+        #expect(files.faults.withLockedValue { $0.logWrites.count } > 100, "the other thread had its turns")
+        try store.close()
+        isOver.wait()
+        let report = try StoreCheck.run(fixture.configuration, files: LinuxFileSystem())
+        #expect(report.messages == count)
+        #expect(report.isGood, "\(report)")
+    }
+}
