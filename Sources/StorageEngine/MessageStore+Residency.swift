@@ -51,9 +51,49 @@ extension MessageStore {
     private static var closeBytes: Int64 { 256 << 10 }
 
     private func isResident(from start: Int64, to end: Int64) -> Bool {
-        guard let segment = segments.segment(at: start) else { return true }
-        guard segment.isResident(from: start, count: Int(clamping: end - start)) else { return false }
-        guard end > segment.end, let next = segments.segment(at: end - 1) else { return true }
-        return next.isResident(from: next.base, count: Int(clamping: end - next.base))
+        var position = start
+        while position < end {
+            guard let segment = segments.segment(at: position) else { return true }
+            let stretch = ResidentStretches.stretch(at: position, in: segment)
+            let isWhole = residentStretches.withLockedValue { $0.isResident(stretch, in: segment, clock.nowMillis) }
+            let piece = position..<min(end, stretch.upperBound)
+            guard isWhole || segment.isResident(from: piece.lowerBound, count: piece.count) else { return false }
+            position = piece.upperBound
+        }
+        return true
+    }
+}
+
+/// What the system said lately of stretches of the log: readers of old messages go through them message by message, and
+/// asking for each takes as long as reading it.
+struct ResidentStretches {
+    private struct Answer {
+        var start: Int64 = -1
+        var millis: Int64 = 0
+        var isResident = false
+    }
+
+    /// How long an answer holds. When memory is short a page may be gone before; then its reader waits for the disk.
+    static let validMillis: Int64 = 1_000
+    private static let stretchBytes: Int64 = 1 << 20
+    private static let countMax = 64
+    private var answers = [Answer](repeating: Answer(), count: countMax)
+
+    /// The stretch of a file that a log offset lies in.
+    static func stretch(at offset: Int64, in segment: LogSegment) -> Range<Int64> {
+        let start = offset - (offset - segment.base) % stretchBytes
+        return start..<min(start + stretchBytes, segment.end)
+    }
+
+    /// Whether all of a stretch is in memory, as far as is known; else parts of it may be.
+    mutating func isResident(_ stretch: Range<Int64>, in segment: LogSegment, _ nowMillis: Int64) -> Bool {
+        let place = Int(stretch.lowerBound / Self.stretchBytes) % Self.countMax
+        let known = answers[place]
+        if known.start == stretch.lowerBound, (0..<Self.validMillis).contains(nowMillis - known.millis) {
+            return known.isResident
+        }
+        let isResident = segment.isResident(from: stretch.lowerBound, count: stretch.count)
+        answers[place] = Answer(start: stretch.lowerBound, millis: nowMillis, isResident: isResident)
+        return isResident
     }
 }

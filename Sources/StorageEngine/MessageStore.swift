@@ -9,7 +9,7 @@ import NIOCore
 package final class MessageStore: Sendable {
     private let configuration: StoreConfiguration
     private let files: any FileSystem
-    private let clock: any StoreClock
+    let clock: any StoreClock
     let segments: LogSegments
     let queues: ConsumeQueueTable
     let index: KeyIndex?
@@ -18,6 +18,7 @@ package final class MessageStore: Sendable {
     private let preparer: LogPreparer
     private let boundsFile: QueueBoundsFile
     let notices = StoreNotices()
+    let residentStretches = NIOLockedValueBox(ResidentStretches())
     private let life = NIOLockedValueBox(Life())
 
     private struct Life {

@@ -115,6 +115,40 @@ import Testing
         #expect(String(decoding: digits, as: UTF8.self) == expected)
     }
 
+    /// Of all counts and lengths that lanes, blocks and padding make a difference for.
+    @Test(arguments: [1, 2, 3, 7, 8, 9, 16, 31, 33])
+    func digestsSideBySideAreThoseOfEach(count: Int) {
+        let lengths = [0, 1, 55, 56, 63, 64, 65, 119, 120, 127, 128, 1_000, 1_024, 5_000]
+        let bodies = (0..<count).map { index in
+            (0..<lengths[(index &* 5 &+ count) % lengths.count]).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ index) }
+        }
+        func hex(_ bodies: ArraySlice<[UInt8]>) -> [UInt8] {
+            // One piece of memory, as the bodies of an answer are.
+            let all = Array(bodies.joined())
+            return all.withUnsafeBytes { all in
+                var start = 0
+                let parts = bodies.map { body in
+                    defer { start += body.count }
+                    return UnsafeRawBufferPointer(rebasing: all[start..<start + body.count])
+                }
+                return [UInt8](unsafeUninitializedCapacity: parts.count * 32) { hex, written in
+                    if let base = hex.baseAddress {
+                        if parts.count == 1 {
+                            MD5.upperHex(parts[0], into: base)
+                        } else {
+                            MD5.upperHex(parts, into: base)
+                        }
+                    }
+                    written = parts.count * 32
+                }
+            }
+        }
+        let together = hex(bodies[...])
+        for index in bodies.indices {
+            #expect(Array(together[(index * 32)..<(index * 32 + 32)]) == hex(bodies[index...index]))
+        }
+    }
+
     @Test func handles() throws {
         let text = "12 1700000000000 60000 3 1 broker-a 5 42 1234"
         let handle = try #require(withText(text) { HandleFields($0) })

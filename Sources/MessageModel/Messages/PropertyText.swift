@@ -6,8 +6,8 @@
 
 /// The text form of message properties: `name 0x01 value 0x02`, repeated.
 package enum PropertyText {
-    package static let nameEnd: UInt8 = 1
-    package static let valueEnd: UInt8 = 2
+    @inlinable @inline(__always) package static var nameEnd: UInt8 { 1 }
+    @inlinable @inline(__always) package static var valueEnd: UInt8 { 2 }
     /// What the record format can carry.
     package static let bytesMax = 32767
 

@@ -64,25 +64,31 @@ package struct ReceiptHandle: Hashable, Sendable {
         guard text.utf8.count <= Self.textBytesMax else {
             throw ModelError(.invalidHandle, "receipt handle is longer than \(Self.textBytesMax) bytes")
         }
-        let parts = text.utf8.split(separator: 0x20, omittingEmptySubsequences: false).map(Substring.init)
-        guard parts.count >= 8 else {
-            throw ModelError(.invalidHandle, "receipt handle has \(parts.count) fields, needs 8")
+        var text = text
+        guard let handle = text.withUTF8({ Self.read(UnsafeRawBufferPointer($0)) }) else {
+            let count = text.utf8.count { $0 == 0x20 } + 1
+            throw ModelError(
+                .invalidHandle,
+                count < 8 ? "receipt handle has \(count) fields, needs 8" : "receipt handle has a bad field")
         }
-        guard let startOffset = Int64(parts[0]), let popTimeMillis = Int64(parts[1]),
-            let invisibleMillis = Int64(parts[2]), invisibleMillis >= 0, let reviveQueueId = Int32(parts[3]),
-            let kind = Int32(parts[4]).flatMap(PopTopicKind.init(rawValue:)), !parts[5].isEmpty,
-            let queueId = Int32(parts[6]), queueId >= 0, let queueOffset = Int64(parts[7]), queueOffset >= 0
-        else { throw ModelError(.invalidHandle, "receipt handle has a bad field") }
+        self = handle
+    }
+
+    private static func read(_ text: UnsafeRawBufferPointer) -> ReceiptHandle? {
+        var reader = HandleFieldReader(text)
+        guard let startOffset = reader.number(), let popTimeMillis = reader.number(),
+            let invisibleMillis = reader.number(), invisibleMillis >= 0, let reviveQueueId = reader.smallNumber(),
+            let kind = reader.smallNumber().flatMap(PopTopicKind.init(rawValue:)), let brokerName = reader.word(),
+            let queueId = reader.smallNumber(), queueId >= 0, let queueOffset = reader.number(), queueOffset >= 0
+        else { return nil }
         var commitLogOffset: Int64 = -1
-        if parts.count >= 9, !parts[8].isEmpty {
-            guard let offset = Int64(parts[8]) else {
-                throw ModelError(.invalidHandle, "receipt handle has a bad commit log offset")
-            }
+        if !reader.isAtEnd {
+            guard let offset = reader.number() else { return nil }
             commitLogOffset = offset
         }
-        self.init(
+        return ReceiptHandle(
             startOffset: startOffset, popTimeMillis: popTimeMillis, invisibleMillis: invisibleMillis,
-            reviveQueueId: reviveQueueId, topicKind: kind, brokerName: String(parts[5]), queueId: queueId,
+            reviveQueueId: reviveQueueId, topicKind: kind, brokerName: brokerName, queueId: queueId,
             queueOffset: queueOffset, commitLogOffset: commitLogOffset)
     }
 

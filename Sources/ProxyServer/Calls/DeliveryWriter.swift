@@ -11,6 +11,8 @@ struct DeliveryWriter {
     private let client: OpenDeliveries.Client?
     private let nowMillis: Int64
     private(set) var sentCount = 0
+    /// Of the bodies that go out as they are stored, in hexadecimal.
+    private var digests: [UInt8] = []
     /// Messages that were looked at while the call was open.
     private var handledCount = 0
     /// Lite topics whose messages were given back.
@@ -28,8 +30,25 @@ struct DeliveryWriter {
         }
     }
 
-    /// Sends one message, or deals with it otherwise.
-    mutating func add(_ message: PoppedMessage, _ bytes: UnsafeRawBufferPointer) {
+    /// Sends each message, or deals with it otherwise. `bytes` is what the answer's ranges refer to.
+    mutating func addAll(_ bytes: UnsafeRawBufferPointer) {
+        if !pending.call.isClosed { digests = Self.digests(answer.messages, bytes) }
+        for (index, message) in answer.messages.enumerated() { add(message, at: index, bytes) }
+    }
+
+    /// The digests of all bodies that go out as they are stored, each at its message's place.
+    private static func digests(_ messages: [PoppedMessage], _ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: messages.count * MD5.hexBytes) { hex, count in
+            guard let base = hex.baseAddress else { return }
+            let bodies = messages.map { UnsafeRawBufferPointer(rebasing: isPlain($0) ? bytes[$0.body] : bytes[..<0]) }
+            MD5.upperHex(bodies, into: base)
+            count = messages.count * MD5.hexBytes
+        }
+    }
+
+    private static func isPlain(_ message: PoppedMessage) -> Bool { !message.sysFlag.contains(.compressed) }
+
+    private mutating func add(_ message: PoppedMessage, at index: Int, _ bytes: UnsafeRawBufferPointer) {
         let properties = StoredProperties(
             UnsafeRawBufferPointer(rebasing: bytes[message.properties]), names: service.propertyNames)
         guard !pending.call.isClosed else { return giveBack(message, properties) }
@@ -40,7 +59,7 @@ struct DeliveryWriter {
         case .send:
             if sentCount == 0 { pending.call.send { ResponseEncoder.statusOnly(.ok, into: &$0) } }
             sentCount += 1
-            send(message, properties, bytes)
+            send(message, at: index, properties, bytes)
         }
     }
 
@@ -139,7 +158,9 @@ struct DeliveryWriter {
         return true
     }
 
-    private func send(_ message: PoppedMessage, _ properties: StoredProperties, _ bytes: UnsafeRawBufferPointer) {
+    private func send(
+        _ message: PoppedMessage, at index: Int, _ properties: StoredProperties, _ bytes: UnsafeRawBufferPointer
+    ) {
         var scratch = service.scratch
         service.scratch = ByteBuffer()
         scratch.clear()
@@ -151,13 +172,20 @@ struct DeliveryWriter {
         let bornHost = storeHost.upperBound..<scratch.writerIndex
         if properties.messageID == nil { writeOffsetID(message, into: &scratch) }
         let messageID = bornHost.upperBound..<scratch.writerIndex
-        let (body, encoding) = plainBody(message, bytes)
-        let digest = scratch.writerIndex..<scratch.writerIndex + 32
-        body.withReadable(in: bytes, inflated: service.inflater.output) { body in
-            scratch.writeWithUnsafeMutableBytes(minimumWritableBytes: 32) { space in
+        let (source, encoding) = plainBody(message, bytes)
+        let digest = scratch.writerIndex..<scratch.writerIndex + MD5.hexBytes
+        source.withReadable(in: bytes, inflated: service.inflater.output) { body in
+            scratch.writeWithUnsafeMutableBytes(minimumWritableBytes: MD5.hexBytes) { space in
                 guard let base = space.baseAddress else { return 0 }
-                MD5.upperHex(body, into: base.assumingMemoryBound(to: UInt8.self))
-                return 32
+                if Self.isPlain(message) {
+                    digests.withUnsafeBytes {
+                        space.copyMemory(
+                            from: UnsafeRawBufferPointer(rebasing: $0[(index * MD5.hexBytes)...].prefix(MD5.hexBytes)))
+                    }
+                } else {
+                    MD5.upperHex(body, into: base.assumingMemoryBound(to: UInt8.self))
+                }
+                return MD5.hexBytes
             }
             scratch.withUnsafeReadableBytes { text in
                 func part(_ range: Range<Int>) -> UnsafeRawBufferPointer {
@@ -216,7 +244,7 @@ struct DeliveryWriter {
     private func plainBody(
         _ message: PoppedMessage, _ bytes: UnsafeRawBufferPointer
     ) -> (BodySource, ProtoEncoding) {
-        guard message.sysFlag.contains(.compressed) else { return (.stored(message.body), .identity) }
+        guard !Self.isPlain(message) else { return (.stored(message.body), .identity) }
         let body = UnsafeRawBufferPointer(rebasing: bytes[message.body])
         return service.inflater.inflate(body) ? (.inflated, .identity) : (.stored(message.body), .gzip)
     }

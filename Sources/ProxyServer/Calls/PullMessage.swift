@@ -55,7 +55,7 @@ extension ProxyService {
             outcome: .found, bytes: answer.bytes, messages: answer.messages, brokerName: pending.broker.name)
         var writer = DeliveryWriter(service: self, pending: pending, answer: popped)
         answer.bytes.withUnsafeReadableBytes { bytes in
-            for message in answer.messages { writer.add(message, bytes) }
+            writer.addAll(bytes)
         }
         inflater.trim()
         guard writer.sentCount > 0 else {

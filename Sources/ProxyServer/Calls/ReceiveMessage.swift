@@ -198,7 +198,7 @@ extension ProxyService {
     private func deliver(_ answer: PopAnswer, _ pending: PendingReceive) {
         var writer = DeliveryWriter(service: self, pending: pending, answer: answer)
         answer.bytes.withUnsafeReadableBytes { bytes in
-            for message in answer.messages { writer.add(message, bytes) }
+            writer.addAll(bytes)
             writer.takeBack(bytes)
         }
         if writer.sentCount == 0 {

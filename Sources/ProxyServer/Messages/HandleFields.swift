@@ -25,12 +25,11 @@ package struct HandleFields: Sendable, Hashable {
     /// Reads a handle: 8 fields or 9, parted by single blanks. `nil` for anything else.
     package init?(_ text: ProtoText) {
         guard text.count <= ReceiptHandle.textBytesMax else { return nil }
-        var reader = FieldReader(bytes: text.bytes)
+        var reader = HandleFieldReader(text.bytes)
         guard let startOffset = reader.number(), let popMillis = reader.number(), let invisible = reader.number(),
-            invisible >= 0, let revive = reader.number(), let reviveQueueId = Int32(exactly: revive),
-            let kind = reader.number(), let rawKind = Int32(exactly: kind),
-            let topicKind = PopTopicKind(rawValue: rawKind), let name = reader.word(), let queue = reader.number(),
-            let queueId = Int32(exactly: queue), queueId >= 0, let queueOffset = reader.number(), queueOffset >= 0
+            invisible >= 0, let reviveQueueId = reader.smallNumber(),
+            let topicKind = reader.smallNumber().flatMap(PopTopicKind.init(rawValue:)), let name = reader.word(),
+            let queueId = reader.smallNumber(), queueId >= 0, let queueOffset = reader.number(), queueOffset >= 0
         else { return nil }
         self.startOffset = startOffset
         self.popMillis = popMillis
@@ -52,49 +51,5 @@ package struct HandleFields: Sendable, Hashable {
     package func isExpired(nowMillis: Int64) -> Bool {
         let (end, overflow) = popMillis.addingReportingOverflow(invisibleMillis)
         return !overflow && end <= nowMillis
-    }
-}
-
-/// Reads blank-separated fields.
-private struct FieldReader {
-    let bytes: UnsafeRawBufferPointer
-    var index = 0
-
-    init(bytes: UnsafeRawBufferPointer) {
-        self.bytes = bytes
-    }
-
-    var isAtEnd: Bool { index >= bytes.count }
-
-    private mutating func field() -> UnsafeRawBufferPointer {
-        let start = index
-        while index < bytes.count, bytes[index] != 0x20 { index += 1 }
-        defer { index += 1 }
-        return UnsafeRawBufferPointer(rebasing: bytes[start..<index])
-    }
-
-    mutating func word() -> String? {
-        let text = field()
-        return text.isEmpty ? nil : String(decoding: text, as: UTF8.self)
-    }
-
-    mutating func number() -> Int64? {
-        guard !isAtEnd else { return nil }
-        let text = field()
-        guard !text.isEmpty, text.count <= 20 else { return nil }
-        let isNegative = text[0] == UInt8(ascii: "-")
-        var value: Int64 = 0
-        let digits = text[(isNegative ? 1 : 0)...]
-        guard !digits.isEmpty else { return nil }
-        for byte in digits {
-            guard byte >= 0x30, byte <= 0x39 else { return nil }
-            let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (next, overflowNext) = tens.subtractingReportingOverflow(Int64(byte - 0x30))
-            guard !overflow, !overflowNext else { return nil }
-            value = next
-        }
-        if isNegative { return value }
-        guard value != Int64.min else { return nil }
-        return -value
     }
 }

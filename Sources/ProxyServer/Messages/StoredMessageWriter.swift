@@ -26,11 +26,11 @@ struct StoredMessageWriter {
         let isCompressed = message.sysFlag.contains(.compressed)
         let isInflated = isCompressed && service.inflater.inflate(stored)
         withBody(isInflated, stored) { body in
-            let digest = text.writerIndex..<text.writerIndex + 32
-            text.writeWithUnsafeMutableBytes(minimumWritableBytes: 32) { space in
+            let digest = text.writerIndex..<text.writerIndex + MD5.hexBytes
+            text.writeWithUnsafeMutableBytes(minimumWritableBytes: MD5.hexBytes) { space in
                 guard let base = space.baseAddress else { return 0 }
                 MD5.upperHex(body, into: base.assumingMemoryBound(to: UInt8.self))
-                return 32
+                return MD5.hexBytes
             }
             text.withUnsafeReadableBytes { text in
                 var name = topic
