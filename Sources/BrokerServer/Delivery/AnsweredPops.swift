@@ -7,12 +7,14 @@ import NIOCore
 /// Proxies take messages of push consumers for the group's whole consume timeout, a quarter of an hour as a rule. When a
 /// proxy is killed, an answer on its way to the client is lost, and its messages would stay hidden for that long.
 final class AnsweredPops: Sendable {
-    /// The messages of one answer.
+    /// The messages of one answer, or those of one lite topic in it.
     struct Answer: Sendable {
         let key: SubscriptionKey
         let popMillis: Int64
         let visibleAtMillis: Int64
         let messages: [(queueID: Int32, offset: Int64)]
+        /// Told when some of them come again sooner.
+        var whenSooner: (@Sendable (SubscriptionKey) -> Void)?
     }
 
     private struct Connection {
@@ -57,16 +59,24 @@ final class AnsweredPops: Sendable {
 }
 
 extension DeliveryService {
-    /// Notes what an answer hands out for long; before it is written. `isGone` tells whether the connection is closed.
-    package func willAnswer(_ batch: PopBatch, to request: PopRequest, connectionID: UInt64, isGone: () -> Bool) {
+    /// Notes what an answer hands out for long; before it is written. `isGone` tells whether the connection is closed,
+    /// `whenSooner` is told what of it comes again sooner then.
+    package func willAnswer(
+        _ batch: PopBatch, group: String, topic: String, connectionID: UInt64, isGone: () -> Bool,
+        whenSooner: (@Sendable (SubscriptionKey) -> Void)? = nil
+    ) {
         guard batch.invisibleMillis > AnsweredPops.hiddenMillisMax else { return }
         let now = dependencies.nowMillis()
-        answeredPops.note(
-            AnsweredPops.Answer(
-                key: SubscriptionKey(group: request.group, topic: request.topic), popMillis: batch.popMillis,
-                visibleAtMillis: batch.popMillis + batch.invisibleMillis,
-                messages: batch.messages.map { ($0.queueID, $0.queueOffset) }),
-            connectionID: connectionID, nowMillis: now)
+        var rest = batch.messages[...]
+        for (topic, count) in batch.liteQueues.isEmpty ? [(name: topic, count: rest.count)] : batch.liteQueues {
+            answeredPops.note(
+                AnsweredPops.Answer(
+                    key: SubscriptionKey(group: group, topic: topic), popMillis: batch.popMillis,
+                    visibleAtMillis: batch.popMillis + batch.invisibleMillis,
+                    messages: rest.prefix(count).map { ($0.queueID, $0.queueOffset) }, whenSooner: whenSooner),
+                connectionID: connectionID, nowMillis: now)
+            rest = rest.dropFirst(count)
+        }
         // It closed while the pop waited: nobody will call again.
         if isGone() { closed(connectionID: connectionID) }
     }
@@ -82,9 +92,12 @@ extension DeliveryService {
         guard let subscription = table.find(answer.key) else { return }
         let atMillis = max(nowMillis, answer.popMillis + AnsweredPops.hiddenMillisMax)
         var timer: (subscription: Subscription, millis: Int64)?
+        var isSooner = false
         let mustList = subscription.withState { state in
             for message in answer.messages {
-                state.bringForward(message.offset, of: message.queueID, from: answer.visibleAtMillis, to: atMillis)
+                let isMoved = state.bringForward(
+                    message.offset, of: message.queueID, from: answer.visibleAtMillis, to: atMillis)
+                isSooner = isSooner || isMoved
             }
             if state.hasWaiters {
                 state.recheckAtMillis = min(state.recheckAtMillis, atMillis)
@@ -94,15 +107,20 @@ extension DeliveryService {
         }
         if mustList { journal.list(subscription) }
         if let timer { timers.schedule(timer.subscription, atMillis: timer.millis) }
+        if isSooner { answer.whenSooner?(answer.key) }
     }
 }
 
 extension SubscriptionState {
-    fileprivate mutating func bringForward(_ offset: Int64, of queueID: Int32, from: Int64, to atMillis: Int64) {
+    /// Whether the message comes sooner now.
+    fileprivate mutating func bringForward(
+        _ offset: Int64, of queueID: Int32, from: Int64, to atMillis: Int64
+    ) -> Bool {
         let index = Int(queueID)
         guard !isRemoved, queues.indices.contains(index),
             queues[index]?.ledger.bringForward(offset: offset, fromMillis: from, toMillis: atMillis) == true
-        else { return }
+        else { return false }
         record(.visible(offset: offset, atMillis: atMillis), queueID: queueID)
+        return true
     }
 }

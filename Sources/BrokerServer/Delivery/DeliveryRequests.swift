@@ -89,6 +89,9 @@ package struct PopBatch: Sendable {
     package var reviveQueueID: Int32
     /// Messages left in the queues looked at.
     package var restCount: Int64
+    /// The queues of the lite topics that the messages are of, each with its number of messages; empty when they are of
+    /// the topic that was asked for.
+    package var liteQueues: [(name: String, count: Int)] = []
 }
 
 /// The answer to a pop without messages: what a peer gets to see beside the code.

@@ -29,8 +29,8 @@ struct LitePass {
     private(set) var cold: [ColdStretch] = []
     /// How many messages that may be.
     private var coldCount = 0
-    /// Lite topics that are in the answer: an attempt that is repeated must not get their messages twice.
-    private var taken: Set<String> = []
+    /// Lite topics that are in the answer, and how many messages of each, in their order.
+    private var taken: [(name: String, count: Int)] = []
 
     init(_ waiter: LiteService.Waiter, delivery: DeliveryService, nowMillis: Int64) {
         request = waiter.request
@@ -52,12 +52,13 @@ struct LitePass {
     consuming func batch() -> PopBatch {
         PopBatch(
             body: body, messages: messages, popMillis: nowMillis, invisibleMillis: request.invisibleMillis,
-            reviveQueueID: ReceiptHandle.orderedReviveQueueId, restCount: 0)
+            reviveQueueID: ReceiptHandle.orderedReviveQueueId, restCount: 0, liteQueues: taken)
     }
 
     /// Takes what there is of a lite topic. Under the subscription's lock.
     mutating func take(_ queue: String, _ state: inout SubscriptionState) -> Outcome {
-        guard !state.isRemoved, !taken.contains(queue) else { return .empty }
+        // An attempt that is repeated must not get its messages twice.
+        guard !state.isRemoved, !taken.contains(where: { $0.name == queue }) else { return .empty }
         let bounds = prepare(queue, &state)
         let plan = state.queues[0]?.ledger.planLite(
             attemptKey: attemptKey, nowMillis: nowMillis, maxCount: remaining, maxAttempts: maxAttempts)
@@ -74,11 +75,7 @@ struct LitePass {
             }
             return .deadLetters(dead.map { DeadLetter(queueID: 0, offset: $0.offset, attempt: $0.attempt) })
         case .again(let redeliveries):
-            if mustFetch(redeliveries.map(\.offset), queue) { return .cold }
-            taken.insert(queue)
-            for redelivery in redeliveries where hasRoom { _ = read(redelivery, queue) }
-            return .taken(
-                untilMillis: state.queues[0]?.ledger.liteBlockedUntilMillis(nowMillis: nowMillis) ?? nowMillis)
+            return deliver(redeliveries, newMax: 0, queue, bounds, &state)
         case .deliver(let redeliveries, let newMax):
             return deliver(redeliveries, newMax: newMax, queue, bounds, &state)
         }
@@ -111,10 +108,11 @@ struct LitePass {
         }
         guard !delivery.isEmpty else { return .empty }
         state.record(.ordered(delivery), queueID: 0)
-        let isTaken = !delivery.new.isEmpty || !delivery.redelivered.isEmpty
-        guard isTaken else { return .empty }
-        taken.insert(queue)
-        return .taken(untilMillis: visibleAtMillis)
+        let count = delivery.new.count + delivery.redelivered.count
+        guard count > 0 else { return .empty }
+        taken.append((queue, count))
+        return .taken(
+            untilMillis: state.queues[0]?.ledger.liteBlockedUntilMillis(nowMillis: nowMillis) ?? visibleAtMillis)
     }
 
     private mutating func mustFetch(_ stretch: ColdStretch) -> Bool {

@@ -24,6 +24,15 @@ extension LiteService {
         }
     }
 
+    /// Notes what an answer hands out for long, before it is written, as ``DeliveryService`` does for ordinary pops.
+    package func willAnswer(
+        _ batch: PopBatch, to request: LitePopRequest, connectionID: UInt64, isGone: () -> Bool
+    ) {
+        delivery.willAnswer(
+            batch, group: request.group, topic: request.topic, connectionID: connectionID, isGone: isGone
+        ) { [weak self] in self?.look(at: $0) }
+    }
+
     private func checkSizes(_ request: LitePopRequest) throws(ServiceError) {
         guard request.maxCount >= 1, request.maxCount <= delivery.configuration.popCountMax else {
             throw ServiceError(

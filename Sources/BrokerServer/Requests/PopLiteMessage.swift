@@ -27,9 +27,10 @@ package struct PopLiteMessageHandler: Sendable {
         pop.attemptID = header.attemptId
         pop.eventLoop = connection.eventLoop
         pop.isAbandoned = { connection.isGone }
-        lite.pop(pop) { outcome in
+        lite.pop(pop) { [pop] outcome in
             switch outcome {
             case .found(let batch):
+                lite.willAnswer(batch, to: pop, connectionID: connection.id) { connection.isGone }
                 connection.respond(
                     to: ticket, code: .success, remark: "FOUND", header: Self.header(batch), body: batch.body)
             case .timedOut(let empty):

@@ -24,7 +24,9 @@ package struct PopMessageHandler: Sendable {
         pop.isAbandoned = { connection.isGone }
         delivery.pop(pop) { [pop] outcome in
             if case .found(let batch) = outcome {
-                delivery.willAnswer(batch, to: pop, connectionID: connection.id) { connection.isGone }
+                delivery.willAnswer(batch, group: pop.group, topic: pop.topic, connectionID: connection.id) {
+                    connection.isGone
+                }
             }
             let answer = PopAnswer(outcome, topic: header.topic, isOrdered: header.isOrdered ?? false)
             if let answerHeader = answer.header {

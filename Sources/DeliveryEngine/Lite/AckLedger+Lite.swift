@@ -2,7 +2,7 @@
 package enum LitePlan: Sendable, Hashable {
     /// Somebody has messages of it: nobody else gets any before that time.
     case blocked(untilMillis: Int64)
-    /// The attempt that has its messages asks again: these, as the same delivery.
+    /// The attempt that has its messages asks again: these, as the same delivery with a new time.
     case again([Redelivery])
     /// These again, and new messages up to the number.
     case deliver([Redelivery], newMax: Int)

@@ -20,7 +20,9 @@ import Testing
         let inbox = Inbox<PopOutcome>()
         world.service.pop(request) { inbox.put($0) }
         let batch = try #require(inbox.all.first?.batch)
-        world.service.willAnswer(batch, to: request, connectionID: connectionID) { isGone }
+        world.service.willAnswer(batch, group: request.group, topic: request.topic, connectionID: connectionID) {
+            isGone
+        }
         return batch
     }
 
