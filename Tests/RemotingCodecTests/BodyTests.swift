@@ -127,6 +127,36 @@ struct BodyTests {
         #expect(String(buffer: route.encode(requesterVersion: 317, acceptsStandardOnly: true)).contains("{\"0\":"))
     }
 
+    @Test(
+        "Lite subscriptions have the words of Apache's OffsetOption",
+        arguments: [
+            (nil, .last), (("POLICY", 1), .earliest), (("POLICY", 2), .latest), (("OFFSET", 7), .offset(7)),
+            (("TAIL_N", 3), .back(3)), (("TIMESTAMP", 1_700_000_000_000), .timestamp(millis: 1_700_000_000_000)),
+        ] as [((String, Int64)?, LiteStart)])
+    func liteSubscriptions(option: (type: String, value: Int64)?, start: LiteStart) throws {
+        let text = option.map { "\"offsetOption\":{\"type\":\"\($0.type)\",\"value\":\($0.value)}," } ?? ""
+        let json = try JSONValue(
+            parsing: Array(
+                """
+                {"subscriptionSet":[{"action":"PARTIAL_ADD","clientId":"c","group":"g","liteTopicSet":["a","b"],\(text)\
+                "topic":"t","version":0}]}
+                """.utf8))
+        let body = try LiteSubscriptionBody(json: json)
+        #expect(
+            body.entries == [
+                .init(action: .partialAdd, clientId: "c", group: "g", topic: "t", liteTopics: ["a", "b"], start: start)
+            ])
+        #expect(body.json.sorted == json.sorted)
+    }
+
+    @Test("The policy to go on where the group is, and options of later versions, change nothing")
+    func liteSubscriptionsThatGoOn() throws {
+        for option in [#"{"type":"POLICY","value":0}"#, #"{"type":"CURSOR","value":0}"#, #"{"value":0}"#] {
+            let json = try JSONValue(parsing: Array(#"{"subscriptionSet":[{"offsetOption":\#(option)}]}"#.utf8))
+            #expect(try LiteSubscriptionBody(json: json).entries.map(\.start) == [.last])
+        }
+    }
+
     @Test("A body that is no JSON is an error of the body")
     func damaged() {
         #expect { try HeartbeatData(decoding: ByteBuffer(string: "{\"clientID\":")) } throws: {
