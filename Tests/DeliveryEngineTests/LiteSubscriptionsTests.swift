@@ -57,7 +57,7 @@ struct LiteSubscriptionsTests {
         #expect(Set(table.ready(one, max: 4)) == ["a", "b", "c"] && table.ready(one, max: 4).count == 3)
         #expect(table.ready(two, max: 4).isEmpty)
         #expect(ready(one).count == 3)
-        #expect(table.join(two, topic: "P", nowMillis: 0) == true)
+        #expect(table.join(two, topic: "P", places: 0, nowMillis: 0) == true)
         _ = table.offer("d", topic: "P")
         #expect(table.ready(two, max: 4) == ["d"] && table.has("e", two) && !table.has("e", one))
     }
@@ -118,9 +118,9 @@ struct LiteSubscriptionsTests {
     }
 
     @Test mutating func wildcardClientsShareWhatThereIs() {
-        #expect(table.join(one, topic: "P", nowMillis: 0) == true)
-        #expect(table.join(one, topic: "P", nowMillis: 1) == false)
-        #expect(table.join(two, topic: "P", nowMillis: 1) == true)
+        #expect(table.join(one, topic: "P", places: 0, nowMillis: 0) == true)
+        #expect(table.join(one, topic: "P", places: 0, nowMillis: 1) == false)
+        #expect(table.join(two, topic: "P", places: 0, nowMillis: 1) == true)
         #expect(Set(table.offer("x", topic: "P")) == [one, two])
         #expect(table.offer("x", topic: "Q").isEmpty)
         #expect(table.hasReady(one) && table.hasReady(two))
@@ -129,6 +129,31 @@ struct LiteSubscriptionsTests {
         _ = table.leave(one)
         _ = table.leave(two)
         #expect(table.offer("x", topic: "P").isEmpty)
+    }
+
+    @Test mutating func theFirstWildcardClientsLookAtAllThatIsThere() {
+        func unseen(_ key: LiteClientKey, of places: Int = 3, _ topic: String = "P") -> Int? {
+            table.takeUnseen(key, topic: topic, places: places)
+        }
+        _ = add(other, "a")
+        #expect(table.join(one, topic: "P", places: 3, nowMillis: 0) == true)
+        #expect(table.hasReady(one) && !table.hasReady(two))
+        #expect(unseen(two) == nil && unseen(other) == nil && unseen(one, "Q") == nil)
+        #expect(unseen(one) == 2)
+        // Together, whoever comes or leaves meanwhile.
+        #expect(table.join(two, topic: "P", places: 3, nowMillis: 0) == true)
+        _ = table.leave(one)
+        #expect(unseen(two) == 1)
+        // The last place is gone, and comes again with what is offered.
+        _ = table.lookAgain(group: "g", places: 3)
+        #expect(unseen(two, of: 2) == 1 && unseen(two, of: 2) == 0 && unseen(two, of: 2) == nil)
+        #expect(!table.hasReady(two))
+        // The group is bound to another topic: what it was offered of the old one is no more for it.
+        _ = table.offer("x", topic: "P")
+        #expect(table.join(two, topic: "Q", places: 1, nowMillis: 0) == true)
+        #expect(ready(two).isEmpty && unseen(two) == nil && table.hasReady(two))
+        #expect(table.offer("x", topic: "P").isEmpty && table.offer("y", topic: "Q") == [two])
+        #expect(unseen(two, "Q") == 0)
     }
 
     @Test mutating func aDeletedLiteTopicIsForgotten() {

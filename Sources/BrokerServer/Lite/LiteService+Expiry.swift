@@ -17,16 +17,16 @@ extension LiteService {
     /// Waits for the disk.
     package func expireTopics() {
         let now = nowMillis
-        let parents = state.withLockedValue { state -> [String: [String: Int64]] in
+        let parents = state.withLockedValue { state -> [String: LiteIndex.Parent] in
             guard now >= state.nextExpiryMillis else { return [:] }
             state.nextExpiryMillis = now + limits.expiryCheckMillis
             return state.index.parents
         }
-        for (parent, queues) in parents {
+        for (parent, known) in parents {
             guard let minutes = dependencies.topic(parent)?.liteExpirationMinutes, minutes > 0 else { continue }
             let idleMillis = max(limits.idleMillisMin, minutes * 60_000)
             var over: [(name: String, end: Int64)] = []
-            for (queue, knownMillis) in queues where now - knownMillis > idleMillis {
+            for (queue, knownMillis) in known.topics where now - knownMillis > idleMillis {
                 let end = delivery.dependencies.store.bounds(topic: queue, queueID: 0).max
                 let millis = knownMillis > 0 ? knownMillis : dependencies.storeMillis(queue, end - 1) ?? 0
                 // A queue whose messages are gone from the log has no time: it is over as well.

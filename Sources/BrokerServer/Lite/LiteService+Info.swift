@@ -57,7 +57,7 @@ extension LiteService {
     /// A parent topic; `groups` are all groups.
     package func parentInfo(_ name: String, groups: [SubscriptionGroupConfig]) throws(ServiceError) -> JSONValue {
         let topic = try parent(name)
-        let (mine, all) = state.withLockedValue { ($0.index.parents[name]?.count ?? 0, $0.index.count) }
+        let (mine, all) = state.withLockedValue { ($0.index.count(parent: name), $0.index.count) }
         return [
             "topic": .string(name), "ttl": .integer(topic.liteExpirationMinutes),
             "groups": .array(groups.filter { $0.liteBindTopic == name }.map(\.name).sorted().map { .string($0) }),
@@ -71,7 +71,7 @@ extension LiteService {
         let queue = LiteTopicName(parent: name, lite: lite).queueName
         let bounds = delivery.dependencies.store.bounds(topic: queue, queueID: 0)
         let (holders, storeMillis) = state.withLockedValue { state in
-            (state.subscriptions.holders(of: queue), state.index.parents[name]?[queue] ?? 0)
+            (state.subscriptions.holders(of: queue), state.index.parents[name]?.storeMillis(of: queue) ?? 0)
         }
         let clients = holders.sorted { $0.key < $1.key }.flatMap { group, ids in
             ids.sorted().prefix(Self.listMax).map { id -> JSONValue in
@@ -136,7 +136,7 @@ extension LiteService {
                 ],
             ]
         }
-        let lags = state.withLockedValue { $0.index.queues(parent: parent) }.compactMap { lag($0, of: name) }
+        let lags = state.withLockedValue { $0.index.queues(parent: parent) }.sorted().compactMap { lag($0, of: name) }
         let top = min(Swift.max(1, max), Self.listMax)
         return [
             "group": .string(name), "parentTopic": .string(parent),
@@ -162,7 +162,7 @@ extension LiteService {
     /// The lite topics of a parent of which metrics tell how far groups are behind; nil when they are not to tell.
     func measuredQueues(parent: String) -> [String]? {
         guard limits.countsLags else { return nil }
-        return state.withLockedValue { Array($0.index.parents[parent]?.keys ?? [:].keys) }
+        return state.withLockedValue { $0.index.queues(parent: parent) }
     }
 
     /// How far a group is behind in all these lite topics of its parent together. Looks at each of them, and into the log
@@ -186,13 +186,18 @@ extension LiteService {
     /// Has the clients of a group, or one of them, look at everything that they subscribe to.
     package func triggerDispatch(group name: String, clientID: String?) throws(ServiceError) {
         let group = try existingGroup(name)
-        let (keys, all) = state.withLockedValue { state -> ([LiteClientKey], [String]) in
-            let keys = state.subscriptions.members(group: name).filter { clientID == nil || $0.clientID == clientID }
-            return (keys, group.isLiteWildcard ? state.index.queues(parent: group.liteBindTopic ?? "") : [])
+        guard !group.isLiteWildcard else {
+            let woken = state.withLockedValue { state -> Woken in
+                let places = state.index.count(parent: group.liteBindTopic ?? "")
+                // They look at all of it together, whoever was meant.
+                return state.wake(state.subscriptions.lookAgain(group: name, places: places))
+            }
+            return run(woken)
         }
-        for key in keys {
+        let keys = state.withLockedValue { $0.subscriptions.members(group: name) }
+        for key in keys where clientID == nil || key.clientID == clientID {
             let queues = state.withLockedValue { $0.subscriptions.subscriptions(of: key) } ?? []
-            show(group.isLiteWildcard ? all : queues.sorted(), to: key)
+            show(queues.sorted(), to: key)
         }
     }
 }

@@ -135,7 +135,9 @@ extension LiteService {
             guard !pass.isFull, let next = next(waiter, canPark: isEmpty, nowMillis: pass.nowMillis) else {
                 return .finished
             }
-            guard case .look(let queue) = next else { return .settled }
+            guard case .look(let queue, let isUnseen) = next else { return .settled }
+            // Of what is done nobody needs an account.
+            if isUnseen, !isWaiting(queue, for: waiter.key.group) { continue }
             take(queue, of: waiter.key.group, into: &pass)
         }
         return .unfinished
@@ -197,8 +199,8 @@ extension LiteService {
     }
 
     private enum Next {
-        /// Look at this lite topic.
-        case look(String)
+        /// Look at this lite topic, which may have nothing for the group when nobody has looked at it.
+        case look(String, isUnseen: Bool)
         /// The request waits, or has been answered.
         case settled
     }
@@ -211,8 +213,8 @@ extension LiteService {
         var answer: PopOutcome?
         let next = state.withLockedValue { state -> Next? in
             state.subscriptions.saw(waiter.key, nowMillis: nowMillis)
-            while let queue = state.subscriptions.takeReady(waiter.key) {
-                if !state.deleting.contains(queue) { return .look(queue) }
+            if let (queue, isUnseen) = state.takeNext(waiter.key, topic: waiter.request.topic) {
+                return .look(queue, isUnseen: isUnseen)
             }
             guard canPark else { return nil }
             let empty = empty(waiter.request, nowMillis)

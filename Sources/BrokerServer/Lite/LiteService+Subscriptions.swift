@@ -90,13 +90,15 @@ extension LiteService {
         _ entry: LiteSubscriptionBody.Entry, _ key: LiteClientKey, _ channel: LiteChannel?
     ) throws(ServiceError) {
         let now = nowMillis
-        let (isNew, queues) = state.withLockedValue { state -> (Bool?, [String]) in
-            let isNew = state.subscriptions.join(key, topic: entry.topic, nowMillis: now)
-            return (isNew, isNew == true ? state.index.queues(parent: entry.topic) : [])
+        let woken = state.withLockedValue { state -> Woken? in
+            let places = state.index.count(parent: entry.topic)
+            let isNew = state.subscriptions.join(key, topic: entry.topic, places: places, nowMillis: now)
+            // A request that waits already looks at what there is, in its own turns.
+            return isNew.map { $0 && state.subscriptions.hasReady(key) ? state.wake(key) : Woken() }
         }
-        guard isNew != nil else { throw tooMany }
+        guard let woken else { throw tooMany }
         note(channel, of: key)
-        show(queues, to: key)
+        run(woken)
     }
 
     private func remove(_ entry: LiteSubscriptionBody.Entry, _ key: LiteClientKey) {
@@ -191,17 +193,19 @@ extension LiteService {
 
     /// Has a client look at lite topics that it has newly subscribed to, where messages wait.
     func show(_ queues: [String], to key: LiteClientKey) {
-        var waiting: [String] = []
-        for queue in queues {
-            let bounds = delivery.dependencies.store.bounds(topic: queue, queueID: 0)
-            let committed = delivery.offsets.offset(group: key.group, topic: queue, queueID: 0) ?? bounds.min
-            if bounds.max > max(committed, bounds.min) { waiting.append(queue) }
-        }
+        let waiting = queues.filter { isWaiting($0, for: key.group) }
         guard !waiting.isEmpty else { return }
         let woken = state.withLockedValue { state -> Woken in
             for queue in waiting { state.subscriptions.offer(queue, to: key) }
             return state.wake(key)
         }
         run(woken)
+    }
+
+    /// Whether a lite topic has messages that a group has not done.
+    func isWaiting(_ queue: String, for group: String) -> Bool {
+        let bounds = delivery.dependencies.store.bounds(topic: queue, queueID: 0)
+        let committed = delivery.offsets.offset(group: group, topic: queue, queueID: 0) ?? bounds.min
+        return bounds.max > max(committed, bounds.min)
     }
 }

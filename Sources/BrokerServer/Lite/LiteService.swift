@@ -130,6 +130,19 @@ package final class LiteService: Sendable {
             return woken
         }
 
+        /// Takes the next lite topic that a client has to look at. `isUnseen`: whether there is anything in it for the
+        /// group is not known.
+        mutating func takeNext(_ key: LiteClientKey, topic: String) -> (queue: String, isUnseen: Bool)? {
+            while let queue = subscriptions.takeReady(key) {
+                if !deleting.contains(queue) { return (queue, false) }
+            }
+            while let place = subscriptions.takeUnseen(key, topic: topic, places: index.count(parent: topic)) {
+                guard let queue = index.parents[topic]?.topics[place].queue else { return nil }
+                if !deleting.contains(queue) { return (queue, true) }
+            }
+            return nil
+        }
+
         /// Whether a group gets nothing of a lite topic now.
         func isBlocked(_ queue: String, of group: String, nowMillis: Int64) -> Bool {
             blocked[SubscriptionKey(group: group, topic: queue)].map { $0 > nowMillis } ?? false

@@ -17,7 +17,9 @@ package struct LiteClientKey: Hashable, Sendable {
 /// Lite topics are named by their queues. Something to do with a lite topic (a message arrived, a delivery ended) is
 /// *offered*: its name goes to the ready names of every client of a group that subscribes to it, once each, and the
 /// clients take them out when they poll. Who comes second finds the lite topic taken or empty; so a client that is gone
-/// takes nothing from others. All clients of a wildcard group share their ready names.
+/// takes nothing from others. All clients of a wildcard group share their ready names, and what was there before the
+/// first of them came: its owner keeps that in places from 0 on, of which those below ``WildcardGroup/unseen`` are still
+/// to be looked at. What comes later is offered.
 ///
 /// Subscriptions are kept in memory only: clients tell them anew every half minute, and those that do not for
 /// ``Limits/expiryMillis`` are dropped. Pure: time is handed in; positions in queues are not its business.
@@ -75,6 +77,8 @@ package struct LiteSubscriptions: Sendable {
         var topic: String
         var members: Set<String> = []
         var ready = LiteReadyQueue()
+        /// Places of lite topics that nobody has looked at since the first client came.
+        var unseen: Int
     }
 
     private let limits: Limits
@@ -145,12 +149,26 @@ package struct LiteSubscriptions: Sendable {
     }
 
     /// A client of a wildcard group says that it is there. True when it is new; nil when there are too many clients.
-    package mutating func join(_ key: LiteClientKey, topic: String, nowMillis: Int64) -> Bool? {
+    /// `places` is how many lite topics the parent has: all of them are to be looked at when nobody was there.
+    package mutating func join(
+        _ key: LiteClientKey, topic: String, places: Int, nowMillis: Int64
+    ) -> Bool? {
         guard touch(key, topic: topic, adding: 0, nowMillis: nowMillis) else { return nil }
         clients[key]?.isWildcard = true
-        wildcards[key.group, default: WildcardGroup(topic: topic)].topic = topic
-        wildcardGroups[topic, default: []].insert(key.group)
+        if let old = wildcards[key.group]?.topic, old != topic { withdraw(key.group, from: old) }
+        if wildcards[key.group]?.topic != topic {
+            // Clients that do not know yet that the group is bound to another topic stay members.
+            let members = wildcards[key.group]?.members ?? []
+            wildcards[key.group] = WildcardGroup(topic: topic, members: members, unseen: places)
+            wildcardGroups[topic, default: []].insert(key.group)
+        }
         return wildcards[key.group]?.members.insert(key.clientID).inserted ?? false
+    }
+
+    /// Has a wildcard group look at all lite topics once more; returns its clients.
+    package mutating func lookAgain(group: String, places: Int) -> [LiteClientKey] {
+        wildcards[group]?.unseen = places
+        return members(group: group)
     }
 
     /// A client leaves, or its group does; what it had to look at goes to the others that subscribe to it, who are
@@ -165,8 +183,7 @@ package struct LiteSubscriptions: Sendable {
         if client.isWildcard, var group = wildcards[key.group] {
             group.members.remove(key.clientID)
             wildcards[key.group] = group.members.isEmpty ? nil : group
-            if group.members.isEmpty { wildcardGroups[group.topic]?.remove(key.group) }
-            if wildcardGroups[group.topic]?.isEmpty == true { wildcardGroups[group.topic] = nil }
+            if group.members.isEmpty { withdraw(key.group, from: group.topic) }
         }
         return others.sorted { $0.clientID < $1.clientID }
     }
@@ -235,10 +252,24 @@ package struct LiteSubscriptions: Sendable {
         return clients[key]?.isWildcard == true ? wildcards[key.group]?.ready.pop() : nil
     }
 
+    /// Takes the place of a lite topic of the parent that nobody of a client's wildcard group has looked at, of as many
+    /// as there are now.
+    package mutating func takeUnseen(_ key: LiteClientKey, topic: String, places: Int) -> Int? {
+        guard clients[key]?.isWildcard == true, let group = wildcards[key.group], group.topic == topic else {
+            return nil
+        }
+        let place = min(group.unseen, places) - 1
+        wildcards[key.group]?.unseen = max(0, place)
+        return place >= 0 ? place : nil
+    }
+
     /// Whether a client has something to look at.
     package func hasReady(_ key: LiteClientKey) -> Bool {
         guard let client = clients[key] else { return false }
-        return !client.ready.isEmpty || (client.isWildcard && wildcards[key.group]?.ready.isEmpty == false)
+        guard client.ready.isEmpty, client.isWildcard, let group = wildcards[key.group] else {
+            return !client.ready.isEmpty
+        }
+        return !group.ready.isEmpty || group.unseen > 0
     }
 
     /// The first of what a client has to look at.
@@ -276,6 +307,11 @@ package struct LiteSubscriptions: Sendable {
         }
         clients[key]?.seenMillis = nowMillis
         return true
+    }
+
+    private mutating func withdraw(_ group: String, from topic: String) {
+        wildcardGroups[topic]?.remove(group)
+        if wildcardGroups[topic]?.isEmpty == true { wildcardGroups[topic] = nil }
     }
 
     private mutating func hold(_ queue: String, _ key: LiteClientKey) {

@@ -5,7 +5,7 @@ import Testing
 @testable import BrokerServer
 
 /// A small reproducible generator: the seed is the test's argument.
-private struct Seeded: RandomNumberGenerator {
+struct Seeded: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

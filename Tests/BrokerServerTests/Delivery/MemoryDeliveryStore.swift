@@ -28,6 +28,7 @@ final class MemoryDeliveryStore: DeliveryStore {
         var cold: [Key: Set<Int64>] = [:]
         var coldReads = 0
         var warmed = 0
+        var looks = 0
     }
 
     private let state = NIOLockedValueBox(State())
@@ -42,6 +43,8 @@ final class MemoryDeliveryStore: DeliveryStore {
     var coldReadCount: Int { state.withLockedValue { $0.coldReads } }
     /// Messages that were brought into memory.
     var warmedCount: Int { state.withLockedValue { $0.warmed } }
+    /// How often somebody has asked where a queue begins and ends.
+    var lookCount: Int { state.withLockedValue { $0.looks } }
     var appendCount: Int { state.withLockedValue { $0.appends } }
 
     func messages(_ topic: String, queueID: Int32 = 0) -> [Message] {
@@ -121,6 +124,7 @@ final class MemoryDeliveryStore: DeliveryStore {
     func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64) {
         state.withLockedValue { state in
             let key = Key(topic: topic, queueID: queueID)
+            state.looks += 1
             return (state.firstOffsets[key] ?? 0, Int64(state.queues[key]?.count ?? 0))
         }
     }

@@ -292,6 +292,83 @@ struct ManyLiteTopicsTests {
         #expect(turns >= Self.count / LiteService.looksPerTurn)
     }
 
+    /// A wildcard group of which nobody is there, and which has done all that there is.
+    private func doneWorld() throws -> LiteWorld {
+        let world = try LiteWorld()
+        world.world.groups.withLockedValue { $0[LiteWorld.group]?.attributes[AttributeName.liteWildcard] = "true" }
+        for number in 0..<Self.count {
+            world.send("n\(number)")
+            world.world.offsets.commit(
+                group: LiteWorld.group, topic: world.queue("n\(number)"), queueID: 0, offset: 1)
+        }
+        return world
+    }
+
+    @Test("look at what was there before them in turns, and make no account of what is done")
+    func joins() throws {
+        let world = try doneWorld()
+        let loop = EmbeddedEventLoop()
+        let pop = world.pop("1") { $0.eventLoop = loop }
+        var looks = world.world.store.lookCount
+        try world.control("1", .completeAdd)
+        #expect(world.world.store.lookCount == looks)
+        var turns: [Int] = []
+        func turn() {
+            let seen = world.world.store.lookCount - looks
+            looks += seen
+            if seen > 0 || turns.isEmpty { turns.append(seen) }
+            guard turns.count < 100, seen > 0 || turns.count == 1 else { return }
+            loop.assumeIsolated().execute { turn() }
+        }
+        turn()
+        loop.run()
+        #expect(turns.reduce(0, +) == Self.count)
+        #expect(turns.allSatisfy { $0 <= LiteService.looksPerTurn })
+        #expect(text(pop) == "waits")
+        #expect(world.world.service.table.all.isEmpty)
+        // Who comes later has nothing to look at.
+        try world.control("2", .completeAdd)
+        #expect(text(world.ask("2", poll: 0)) == "no")
+        world.send("n7")
+        loop.run()
+        #expect(text(pop) == "1/1")
+    }
+
+    @Test("miss nothing that comes while they look at what was there before them")
+    func joinsMeanwhile() throws {
+        let world = try doneWorld()
+        // It waits from before the first one looks.
+        world.send("n17")
+        let loop = EmbeddedEventLoop()
+        try world.control("1", .completeAdd)
+        let found = Inbox<String>()
+        let turns = NIOLockedValueBox(0)
+        @Sendable func poll() {
+            var request = LitePopRequest(group: LiteWorld.group, clientID: "1", topic: "P")
+            request.pollMillis = 10_000
+            request.maxCount = 1
+            request.invisibleMillis = 60_000
+            request.eventLoop = loop
+            world.lite.pop(request) { outcome in
+                guard let batch = outcome.batch else { return }
+                for (name, _) in batch.liteQueues { found.put(name) }
+                loop.execute { poll() }
+            }
+        }
+        @Sendable func turn() {
+            let number = turns.withLockedValue { turns in
+                turns += 1
+                return turns
+            }
+            if number == 3 { for name in ["n0", "n\(Self.count - 1)", "new"] { world.send(name) } }
+            if number < 40 { loop.execute { turn() } }
+        }
+        loop.execute { turn() }
+        loop.execute { poll() }
+        loop.run()
+        #expect(found.all.sorted() == ["n0", "n17", "n\(Self.count - 1)", "new"].map(world.queue).sorted())
+    }
+
     @Test("do not keep others beyond their time when all is visible again at once")
     func deadlines() throws {
         // Each look at the clock takes a millisecond: time is the work that is done.
