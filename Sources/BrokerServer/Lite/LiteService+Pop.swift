@@ -101,7 +101,12 @@ extension LiteService {
         if turn == .settled { return }
         let (cold, mayHaveMore) = (pass.cold, turn == .unfinished || pass.isFull)
         if pass.messages.isEmpty {
-            if cold.isEmpty { return goOn(waiter) }
+            if cold.isEmpty {
+                // Others may have all that is offered, and more is offered than it looks at: that must come to an end.
+                guard now - waiter.deadlineMillis > DeliveryService.latenessMillisMax else { return goOn(waiter) }
+                waiter.completion(.timedOut(empty(waiter.request, now)))
+                return passOn(key, topic: waiter.request.topic)
+            }
             warm(cold, for: waiter)
             // The disk takes its time, or has none: what is left is for others meanwhile.
             if mayHaveMore { passOn(key, topic: waiter.request.topic) }

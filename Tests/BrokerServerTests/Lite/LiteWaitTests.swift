@@ -292,6 +292,28 @@ struct ManyLiteTopicsTests {
         #expect(turns >= Self.count / LiteService.looksPerTurn)
     }
 
+    @Test("are not kept beyond their time by what others have, however much of that is offered")
+    func overtime() throws {
+        let world = try world()
+        let loop = EmbeddedEventLoop()
+        let start = world.world.now
+        for number in 0..<300 { world.send("n\(number)") }
+        let pop = world.pop("1", poll: 10_000) { $0.eventLoop = loop }
+        var turns = 0
+        func turn() {
+            guard pop.count == 0, turns < 100 else { return }
+            turns += 1
+            // More than it looks at before its next turn, in which a second goes by.
+            for number in 0..<300 { world.send("n\(turns * 40 + number)") }
+            world.world.clock.withLockedValue { $0 += 1_000 }
+            loop.assumeIsolated().execute { turn() }
+        }
+        turn()
+        loop.run()
+        #expect(text(pop) == "nothing")
+        #expect(world.world.now - start <= 12_000)
+    }
+
     /// A wildcard group of which nobody is there, and which has done all that there is.
     private func doneWorld() throws -> LiteWorld {
         let world = try LiteWorld()
