@@ -183,11 +183,15 @@ struct JSONHeaderScanner {
         return true
     }
 
+    @inline(__always)
     private mutating func expect(_ byte: UInt8) throws(RemotingCodecError) {
-        guard accept(byte) else {
-            throw RemotingCodecError(
-                .malformedHeader, "expected '\(Character(Unicode.Scalar(byte)))' at byte \(index) of the JSON header")
-        }
+        guard accept(byte) else { throw missing(byte) }
+    }
+
+    @inline(never)
+    private func missing(_ byte: UInt8) -> RemotingCodecError {
+        RemotingCodecError(
+            .malformedHeader, "expected '\(Character(Unicode.Scalar(byte)))' at byte \(index) of the JSON header")
     }
 
     /// A string in quotes; the range is its inside.
