@@ -88,7 +88,7 @@ package final class TopicRegistry: Sendable {
     private let logger: Logger
     private let current: NIOLockedValueBox<Snapshot>
     private let pending = NIOLockedValueBox(Pending())
-    private let observer = NIOLockedValueBox<(@Sendable (Change) -> Void)?>(nil)
+    private let observer = NIOLockedValueBox(Observer())
     private let reservedNames: Set<String>
     /// Changes that may wait for the worker; more are refused as SYSTEM_BUSY.
     private static let pendingMax = 10_000
@@ -131,7 +131,7 @@ package final class TopicRegistry: Sendable {
 
     /// Sets who learns of changes; called on the registry worker.
     package func setObserver(_ action: @escaping @Sendable (Change) -> Void) {
-        observer.withLockedValue { $0 = action }
+        observer.withLockedValue { $0.action = action }
     }
 
     /// Creates a topic that a producer sent to: a copy of the default topic, or a retry topic with one queue.
@@ -235,11 +235,16 @@ package final class TopicRegistry: Sendable {
     }
 
     private func announce(_ updated: [String: TopicConfig], _ deleted: [String], _ next: Snapshot) {
-        guard let observer = observer.withLockedValue({ $0 }) else { return }
+        guard let observer = observer.withLockedValue({ $0.action }) else { return }
         for name in deleted where next.topics[name] == nil { observer(.deleted(name, next.dataVersion)) }
         if !updated.isEmpty {
             observer(.updated(updated.values.sorted { $0.name < $1.name }, next.dataVersion))
         }
+    }
+
+    /// A structure, as the compiler wraps a closure in another one each time that a generic box of closures is looked into.
+    private struct Observer {
+        var action: (@Sendable (Change) -> Void)?
     }
 
     private enum TableChange {

@@ -122,6 +122,24 @@ struct TopicRegistryTests {
         #expect(seen.withLockedValue { $0 } == ["[\"A\"] 1", "-A 2"])
     }
 
+    /// A closure that is the value of a generic box itself is wrapped once more each time it is looked at.
+    @Test("an announcement takes no more of the stack after many others")
+    func announcementsDoNotNest() async throws {
+        let topics = try RegistryWorld().topics()
+        let depths = NIOLockedValueBox<[UInt]>([])
+        topics.setObserver { _ in
+            var here = 0
+            let address = withUnsafeMutablePointer(to: &here) { UInt(bitPattern: $0) }
+            depths.withLockedValue { $0.append(address) }
+        }
+        for number in 0..<200 { _ = try await topics.create(.init(topic: "T\(number)")).get() }
+        let addresses = depths.withLockedValue { $0 }
+        #expect(addresses.count == 200)
+        let first = try #require(addresses.min())
+        let last = try #require(addresses.max())
+        #expect(last - first < 2_048)
+    }
+
     @Test("the file survives a restart; a damaged file falls back to its backup; two damaged ones stop the start")
     func restart() async throws {
         let world = RegistryWorld()
