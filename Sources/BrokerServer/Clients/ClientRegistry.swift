@@ -114,10 +114,7 @@ package final class ClientRegistry: Sendable {
         }
     }
 
-    /// The table as it is now.
-    package var table: ClientTable { state.withLockedValue { $0.table } }
-
-    /// Asks the table under the lock.
+    /// Asks the table under the lock. Who keeps the table itself makes the next heartbeat copy it.
     package func ask<Answer>(_ question: (ClientTable) -> Answer) -> Answer {
         state.withLockedValue { question($0.table) }
     }

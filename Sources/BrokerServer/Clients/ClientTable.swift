@@ -77,20 +77,6 @@ package struct ClientTable: Sendable {
         var messageModel = GroupMessageModel.clustering
     }
 
-    struct ConsumerGroup: Sendable {
-        var consumeType: ConsumeType
-        var messageModel: GroupMessageModel
-        var consumeFromWhere: ConsumeFromWhere
-        var members: [ClientConnectionID: Member] = [:]
-        var subscriptions: [String: SubscriptionData] = [:]
-        /// Whether a heartbeat told the subscriptions; version 2's short form does not.
-        var isSubscriptionKnown = false
-        var fingerprint: Int32 = 0
-        var emptySinceMillis: Int64?
-        /// What is wrong with its members at the moment.
-        var faults: Set<GroupFault.Kind> = []
-    }
-
     private let limits: Limits
     private(set) var consumers: [String: ConsumerGroup] = [:]
     private(set) var producers: [String: [ClientConnectionID: Member]] = [:]
@@ -117,7 +103,7 @@ package struct ClientTable: Sendable {
         consumers beats: [ConsumerBeat], fingerprint: Int32 = 0, withoutSubscriptions: Bool = false, nowMillis: Int64
     ) -> Effect {
         var effect = Effect()
-        var member = Member(identity: client, lastSeenMillis: nowMillis)
+        let member = Member(identity: client, lastSeenMillis: nowMillis)
         for group in producerGroups {
             if producers[group]?[connection] == nil, !admit(.producer(group), connection) {
                 effect.isFull = true
@@ -131,29 +117,10 @@ package struct ClientTable: Sendable {
                 effect.isFull = true
                 continue
             }
-            var group =
-                consumers[beat.group]
-                ?? ConsumerGroup(
-                    consumeType: beat.consumeType, messageModel: beat.messageModel,
-                    consumeFromWhere: beat.consumeFromWhere)
-            member.mode = ConsumerMode(consumeType: beat.consumeType, messageModel: beat.messageModel)
-            member.subscriptionHash =
-                withoutSubscriptions
-                ? group.members[connection]?.subscriptionHash ?? 0 : Self.hash(of: beat.subscriptions)
-            var isChanged = group.members.updateValue(member, forKey: connection) == nil
-            group.emptySinceMillis = nil
-            group.consumeType = beat.consumeType
-            group.messageModel = beat.messageModel
-            group.consumeFromWhere = beat.consumeFromWhere
-            if fingerprint == 0 || group.fingerprint != fingerprint { effect.hasSubscriptionChanged = true }
-            if !withoutSubscriptions {
-                if merge(beat.subscriptions, into: &group) { isChanged = true }
-                group.fingerprint = fingerprint
-                group.isSubscriptionKnown = true
-            }
-            effect.newFaults += group.noteFaults(name: beat.group)
-            consumers[beat.group] = group
-            if isChanged { effect.changedGroups.append(beat.group) }
+            // In place: a copy of the group would be one of all its members.
+            consumers[beat.group, default: ConsumerGroup(beat)].hear(
+                beat, from: member, on: connection, fingerprint: fingerprint,
+                withoutSubscriptions: withoutSubscriptions, limits, &effect)
         }
         if beats.isEmpty { effect.hasSubscriptionChanged = fingerprint == 0 }
         return effect
@@ -249,21 +216,6 @@ package struct ClientTable: Sendable {
 
     // MARK: Inside
 
-    /// Puts the subscriptions of a heartbeat in the place of the group's; tells whether a topic came or went.
-    private func merge(_ subscriptions: [SubscriptionData], into group: inout ConsumerGroup) -> Bool {
-        var isChanged = false
-        var kept: [String: SubscriptionData] = [:]
-        for subscription in subscriptions.prefix(limits.subscriptionsPerGroupMax) {
-            let known = group.subscriptions[subscription.topic]
-            if known == nil { isChanged = true }
-            kept[subscription.topic] =
-                known.map { $0.version > subscription.version ? $0 : subscription } ?? subscription
-        }
-        if kept.count != group.subscriptions.count { isChanged = true }
-        group.subscriptions = kept
-        return isChanged
-    }
-
     private mutating func admit(_ role: Role, _ connection: ClientConnectionID) -> Bool {
         guard membershipCount < limits.membershipsMax else { return false }
         if groupsByConnection[connection, default: []].insert(role).inserted { membershipCount += 1 }
@@ -285,9 +237,7 @@ package struct ClientTable: Sendable {
             }
             if producers[group]?.isEmpty == true { producers[group] = nil }
         case .consumer(let group):
-            consumers[group]?.members[connection] = nil
-            _ = consumers[group]?.noteFaults(name: group)
-            if consumers[group]?.members.isEmpty == true { consumers[group]?.emptySinceMillis = nowMillis }
+            consumers[group]?.leave(connection, nowMillis: nowMillis)
         }
         return true
     }

@@ -28,20 +28,6 @@ package struct GroupFault: Hashable, Sendable {
     package var kind: Kind
 }
 
-extension ClientTable.ConsumerGroup {
-    /// Compares the members; returns the faults that were not there the last time.
-    mutating func noteFaults(name: String) -> [GroupFault] {
-        var found: Set<GroupFault.Kind> = []
-        if Set(members.values.map(\.identity.clientID)).count < members.count { found.insert(.duplicateClientID) }
-        let hashes = Set(members.values.map(\.subscriptionHash).filter { $0 != 0 })
-        if hashes.count > 1 { found.insert(.differentSubscriptions) }
-        if Set(members.values.map(\.mode)).count > 1 { found.insert(.differentModes) }
-        let new = found.subtracting(faults)
-        faults = found
-        return new.sorted { $0.rawValue < $1.rawValue }.map { GroupFault(group: name, kind: $0) }
-    }
-}
-
 extension ClientTable {
     /// A number that differs when topics, kinds of filters or filters do; versions do not matter.
     static func hash(of subscriptions: [SubscriptionData]) -> Int {

@@ -13,7 +13,7 @@ extension Broker {
         guard isReady else { return }
         addInventory(to: &page)
         addTraffic(to: &page)
-        Self.addConnections(of: clients.table, to: &page)
+        Self.addConnections(clients.ask(ConnectionCounts.init(of:)), to: &page)
         addLags(to: &page)
         addTransactions(to: &page)
         addStore(to: &page)
@@ -111,24 +111,22 @@ extension Broker {
         }
     }
 
-    static func addConnections(of table: ClientTable, to page: inout MetricsPage) {
-        var producers: [[MetricLabel]: Int64] = [:]
-        var consumers: [[MetricLabel]: Int64] = [:]
-        for members in table.producers.values {
-            for member in members.values { producers[labels(member.identity), default: 0] += 1 }
-        }
-        for (group, state) in table.consumers {
-            for member in state.members.values {
-                let mode = MetricLabel("consume_mode", state.consumeType.metricValue)
-                consumers[groupLabels(group) + [mode] + labels(member.identity), default: 0] += 1
-            }
-        }
+    static func addConnections(_ counts: ConnectionCounts, to page: inout MetricsPage) {
         page.add(
             .gauge, "rocketmq_producer_connections", "Connections of producers, one for each of their groups",
-            producers.map { MetricRow($0.key, $0.value) })
+            summed(counts.producers.map { (labels($0.key), $0.value) }))
         page.add(
             .gauge, "rocketmq_consumer_connections", "Connections of consumers, one for each of their groups",
-            consumers.map { MetricRow($0.key, $0.value) })
+            summed(
+                counts.consumers.map { kind, count in
+                    let mode = MetricLabel("consume_mode", kind.consumeType.metricValue)
+                    return (groupLabels(kind.group) + [mode] + labels(kind.software), count)
+                }))
+    }
+
+    /// One row for each set of labels: numbers that we do not know share a name.
+    private static func summed(_ rows: [(labels: [MetricLabel], count: Int64)]) -> [MetricRow] {
+        Dictionary(rows.map { ($0.labels, $0.count) }, uniquingKeysWith: +).map { MetricRow($0.key, $0.value) }
     }
 
     private func addLags(to page: inout MetricsPage) {
@@ -202,7 +200,7 @@ extension Broker {
         ]
     }
 
-    private static func labels(_ client: ClientIdentity) -> [MetricLabel] {
+    private static func labels(_ client: ConnectionCounts.Software) -> [MetricLabel] {
         [
             MetricLabel("language", client.language.name.lowercased()),
             MetricLabel("version", ProtocolVersion.name(of: client.version).lowercased()),

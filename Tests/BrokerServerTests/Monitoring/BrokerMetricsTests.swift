@@ -52,9 +52,10 @@ import Testing
         let test = try TestBroker()
         var effects: [ClientTable.Effect] = []
         var table = ClientTable()
-        for id in 1...3 {
+        let unknown = [LanguageCode(rawValue: 200), LanguageCode(rawValue: 201)]
+        for (id, language) in ([.java, .java, .go] + unknown).enumerated() {
             let client = ClientIdentity(
-                clientID: "c\(id)", address: "a", language: id == 3 ? .go : .java, version: ProtocolVersion.current)
+                clientID: "c\(id)", address: "a", language: language, version: ProtocolVersion.current)
             effects.append(
                 table.heartbeat(
                     client, on: ClientConnectionID(rawValue: UInt64(id)), producerGroups: ["p", "q"],
@@ -65,11 +66,13 @@ import Testing
                     ], nowMillis: 0))
         }
         var page = MetricsPage(common: [], rowsMax: 100)
-        Broker.addConnections(of: table, to: &page)
+        Broker.addConnections(ConnectionCounts(of: table), to: &page)
         let lines = page.text.split(separator: "\n")
         let java = #"language="java",version="v5_3_3",protocol_type="remoting"}"#
         #expect(lines.contains("rocketmq_producer_connections{\(java) 4"))
         #expect(lines.contains { $0.hasPrefix("rocketmq_producer_connections{language=\"go\"") && $0.hasSuffix(" 2") })
+        let others = lines.filter { $0.hasPrefix("rocketmq_producer_connections{language=\"other\"") }
+        #expect(others.count == 1 && others.allSatisfy { $0.hasSuffix(" 4") })
         #expect(
             lines.contains(
                 "rocketmq_consumer_connections{consumer_group=\"g\",is_system=\"false\",consume_mode=\"push\",\(java) 2"
