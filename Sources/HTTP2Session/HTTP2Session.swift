@@ -159,7 +159,7 @@ package final class HTTP2Session {
     /// Queues bytes of the answer's body; `respond` must have come before.
     package func append(on stream: HTTP2Stream, _ write: (inout ByteBuffer) -> Void) {
         guard handle != nil, stream.isBodyStarted, !stream.isLocalEnded else { return }
-        queuedBytes += stream.enqueue(write)
+        queuedBytes += stream.enqueue(pool, write)
         resume(stream)
     }
 
@@ -375,7 +375,7 @@ extension HTTP2Session {
             return false
         }
         target.pointee.writeBytes(UnsafeRawBufferPointer(start: header, count: 9))
-        stream.dequeue(count, into: &target.pointee)
+        stream.dequeue(count, into: &target.pointee, pool)
         queuedBytes -= count
         return true
     }

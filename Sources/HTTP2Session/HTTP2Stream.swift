@@ -28,8 +28,6 @@ package final class HTTP2Stream {
 
     /// Above this much in one buffer the next message starts a new one, so that sent memory is freed early.
     private static let bufferBytesMax = 64 << 10
-    /// A pooled stream keeps a buffer up to this size for its next life.
-    private static let keptBytesMax = 8 << 10
     /// Room that is made at once: requests of gRPC clients have hardly more.
     private static let usualFields = 16
     /// A pooled stream keeps room for this many fields.
@@ -55,7 +53,7 @@ package final class HTTP2Stream {
     /// Answer bytes not yet framed.
     package private(set) var queuedBytes = 0
     private var output = ByteBuffer()
-    private var backlog = CircularBuffer<ByteBuffer>()
+    private var backlog = CircularBuffer<ByteBuffer>(initialCapacity: 1)
 
     init() {}
 
@@ -127,8 +125,9 @@ package final class HTTP2Stream {
     // MARK: Output
 
     /// Lets `write` append to the queue and answers how many bytes it added.
-    func enqueue(_ write: (inout ByteBuffer) -> Void) -> Int {
+    func enqueue(_ pool: HTTP2StreamPool, _ write: (inout ByteBuffer) -> Void) -> Int {
         let added: Int
+        if queuedBytes == 0 { output = pool.takeBuffer() }
         if backlog.isEmpty && output.readableBytes < HTTP2Stream.bufferBytesMax {
             let before = output.writerIndex
             write(&output)
@@ -153,14 +152,21 @@ package final class HTTP2Stream {
         return output.readableBytes
     }
 
-    /// Moves `count` bytes of the current chunk to `target`.
-    func dequeue(_ count: Int, into target: inout ByteBuffer) {
+    /// Moves `count` bytes of the current chunk to `target`. An empty queue has no memory: a stream may be silent for hours.
+    func dequeue(_ count: Int, into target: inout ByteBuffer, _ pool: HTTP2StreamPool) {
+        guard count > 0 else { return }
         output.withUnsafeReadableBytes { bytes in
             _ = target.writeBytes(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
         }
         output.moveReaderIndex(forwardBy: count)
-        if output.readableBytes == 0 { output.clear() }
         queuedBytes -= count
+        if queuedBytes == 0 { giveOutput(pool) }
+    }
+
+    private func giveOutput(_ pool: HTTP2StreamPool) {
+        var emptied = ByteBuffer()
+        swap(&emptied, &output)
+        pool.give(emptied)
     }
 
     // MARK: Life
@@ -169,8 +175,8 @@ package final class HTTP2Stream {
         self.id = id
     }
 
-    /// Back to the state of a new stream, with small buffers kept.
-    func recycle() {
+    /// Back to the state of a new stream.
+    func recycle(_ pool: HTTP2StreamPool) {
         releaseFields()
         headerListBytes = 0
         openIndex = -1
@@ -181,9 +187,9 @@ package final class HTTP2Stream {
         isLocalEnded = false
         isDeferred = false
         trailers = nil
+        if queuedBytes > 0 { giveOutput(pool) }
         queuedBytes = 0
-        if output.capacity > HTTP2Stream.keptBytesMax { output = ByteBuffer() } else { output.clear() }
-        if !backlog.isEmpty { backlog = CircularBuffer() }
+        if !backlog.isEmpty { backlog = CircularBuffer(initialCapacity: 1) }
     }
 
     deinit {
@@ -191,9 +197,14 @@ package final class HTTP2Stream {
     }
 }
 
-/// Closed streams of one event loop, kept for reuse.
+/// What the sessions of one event loop share: closed streams and buffers for answers, kept for reuse.
 package final class HTTP2StreamPool {
+    /// Buffers up to this size are kept.
+    private static let bufferBytesMax = 8 << 10
+    private static let buffersMax = 64
+
     private var free = ContiguousArray<HTTP2Stream>()
+    private var buffers = ContiguousArray<ByteBuffer>()
     private let countMax: Int
 
     /// A pool that keeps at most `countMax` streams.
@@ -208,8 +219,18 @@ package final class HTTP2StreamPool {
     }
 
     func give(_ stream: consuming HTTP2Stream) {
-        stream.recycle()
+        stream.recycle(self)
         guard free.count < countMax else { return }
         free.append(stream)
+    }
+
+    func takeBuffer() -> ByteBuffer { buffers.popLast() ?? ByteBuffer() }
+
+    func give(_ buffer: consuming ByteBuffer) {
+        guard buffers.count < HTTP2StreamPool.buffersMax, buffer.capacity > 0,
+            buffer.capacity <= HTTP2StreamPool.bufferBytesMax
+        else { return }
+        buffer.clear()
+        buffers.append(buffer)
     }
 }

@@ -167,6 +167,46 @@ import Testing
         #expect(pair.client.answers[id]?.body.last == 8)
     }
 
+    /// Sessions of one pool share buffers; bounded pieces stop them between any two frames.
+    @Test(arguments: [1, 20_000, 64 << 10])
+    func sessionsOfAPoolDoNotMixWhatTheyWrite(pieceBytes: Int) throws {
+        let pool = HTTP2StreamPool()
+        let long = String(repeating: "m", count: 40_000)
+        let pairs = try (0..<3).map { number in
+            let pair = try SessionPair(pool: pool)
+            pair.onEnded = { session, stream in
+                session.respond(on: stream, headers: SessionPair.response)
+                for _ in 0..<2 {
+                    session.append(on: stream) { $0.writeRepeatingByte(UInt8(number), count: 70_000) }
+                }
+                session.finish(on: stream, trailers: HTTP2HeaderBlock([("grpc-status", "\(number)"), ("long", long)]))
+            }
+            return pair
+        }
+        for pair in pairs { pair.pump() }
+        let ids = pairs.map { pair in (0..<2).map { _ in request(pair.client) } }
+        for pair in pairs { pair.feed(pair.client.drain()) }
+        var isBusy = true
+        while isBusy {
+            isBusy = false
+            for pair in pairs {
+                let piece = pair.drain(bytesMax: pieceBytes)
+                if !piece.isEmpty { isBusy = true }
+                pair.client.receive(piece)
+                pair.feed(pair.client.drain())
+            }
+        }
+        for (number, pair) in pairs.enumerated() {
+            #expect(pair.session?.failure == nil)
+            for id in ids[number] {
+                let answer = try #require(pair.client.answers[id])
+                let isOurs = answer.body.allSatisfy { $0 == UInt8(number) }
+                #expect(isOurs && answer.body.count == 140_000)
+                #expect(answer.grpcStatus == number && answer.field("long") == long)
+            }
+        }
+    }
+
     @Test func marksHeaderListsThatAreTooLong() throws {
         let pair = try SessionPair()
         var isTooLong: [Bool] = []
