@@ -4,8 +4,8 @@ import NIOCore
 
 /// The storage engine: a commit log that is the only truth, and consume queues derived from it, in Apache's files.
 ///
-/// `append` may be called from any thread and never waits for the disk; three threads of the store's own flush,
-/// dispatch and keep house, or its owner does by calling the steps. Nothing is readable before its durability point.
+/// `append` may be called from any thread, and waits for the disk only where what was made ready ahead of it is used up.
+/// Threads of the store's own flush, dispatch and keep house, or its owner does by calling the steps. Nothing is readable before its durability point.
 package final class MessageStore: Sendable {
     private let configuration: StoreConfiguration
     private let files: any FileSystem
@@ -50,7 +50,9 @@ package final class MessageStore: Sendable {
             segments: segments, backlogMax: configuration.dispatchBacklogMax, isSynchronous: isSynchronous,
             notices: notices)
         flusher = Flusher(log: log, isSynchronous: isSynchronous, intervalMillis: configuration.flushIntervalMillis)
-        preparer = LogPreparer(log: log, isSynchronous: isSynchronous, clock: clock)
+        preparer = LogPreparer(
+            log: log, isSynchronous: isSynchronous, fastBytesPerSecond: configuration.fastLogBytesPerSecond,
+            clock: clock)
     }
 
     /// Sets who is told of messages that became readable: in log order, on the dispatch thread. Before `open`.

@@ -114,7 +114,7 @@ import Testing
         let endless = try ReceiptHandle(parsing: "0 \(Int64.max) \(Int64.max) 0 0 b 0 0")
         #expect(!endless.isExpired(nowMillis: Int64.max - 1))
         for bad in [
-            "", "1 2 3", "a 1 1 1 0 b 0 0", "0 1 -1 1 0 b 0 0", "0 1 1 1 3 b 0 0", "0 1 1 1 0  0 0",
+            "", "1 2 3", "1 2 3 4 0", "a 1 1 1 0 b 0 0", "0 1 -1 1 0 b 0 0", "0 1 1 1 3 b 0 0", "0 1 1 1 0  0 0",
             "0 1 1 1 0 b -1 0", "0 1 1 1 0 b 0 -1", "0 1 1 1 0 b 0 0 x", String(repeating: "1 ", count: 1000),
         ] {
             #expect(throws: ModelError.self) { try ReceiptHandle(parsing: bad) }

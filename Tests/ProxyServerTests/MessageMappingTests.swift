@@ -161,7 +161,8 @@ import Testing
         #expect(!handle.isExpired(nowMillis: 1_700_000_059_999))
         #expect(withText("12 1700000000000 60000 3 0 broker-a 5 42") { HandleFields($0) }?.logOffset == -1)
         for bad in [
-            "", " ", "a b c d e f g h", "1 2 3 4 5 b 6 7", "1 2 3 4 0 b 6", "1 2 3 4 0  6 7 8", "1 2 -3 4 0 b 6 7",
+            "", " ", "a b c d e f g h", "1 2 3 4 0", "1 2 3 4 5 b 6 7", "1 2 3 4 0 b 6", "1 2 3 4 0  6 7 8",
+            "1 2 -3 4 0 b 6 7",
             "99999999999999999999 2 3 4 0 b 6 7", "1 2 3 4 0 b -6 7", "1 2 3 4 0 b 6 7 x",
             String(repeating: "1", count: 2_000),
         ] {

@@ -12,14 +12,15 @@ package struct HandleFieldReader {
     package var isAtEnd: Bool { index >= bytes.count }
 
     private mutating func field() -> UnsafeRawBufferPointer {
-        let start = min(index, bytes.count)
+        let start = index
         while index < bytes.count, bytes[index] != 0x20 { index += 1 }
         defer { index += 1 }
-        return UnsafeRawBufferPointer(rebasing: bytes[start..<max(start, index)])
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<index])
     }
 
     /// The next field as text; nil when it is empty.
     package mutating func word() -> String? {
+        guard !isAtEnd else { return nil }
         let text = field()
         return text.isEmpty ? nil : String(decoding: text, as: UTF8.self)
     }

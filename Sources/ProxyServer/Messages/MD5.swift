@@ -1,7 +1,7 @@
 /// MD5 of bodies, as clients check it: it guards against damage, not against people (RFC 1321).
 ///
-/// Each step waits for the one before, so that a core works on one body for most of the time of eight: the bodies of an
-/// answer are digested side by side, each in a lane of a vector.
+/// Each step waits for the one before, so that eight bodies take little longer than one: those of an answer are digested
+/// side by side, each in a lane of a vector.
 enum MD5 {
     /// Digits of one digest.
     static let hexBytes = 32
@@ -10,11 +10,11 @@ enum MD5 {
 
     /// Fills `hex` with the 32 upper-case digits of a body's digest.
     static func upperHex(_ body: UnsafeRawBufferPointer, into hex: UnsafeMutablePointer<UInt8>) {
-        withBlocks(of: [body]) { lanes in
+        withUnsafeTemporaryAllocation(byteCount: Blocks.endBytesMax, alignment: 8) { end in
+            guard let base = end.baseAddress else { return }
+            let blocks = Blocks(body, end: base)
             var state = MD5State<UInt32>()
-            for number in 0..<lanes[0].blockCount {
-                state.update { [block = lanes[0].block(number)] in block.word($0) }
-            }
+            for number in 0..<blocks.blockCount { state.update { [block = blocks.block(number)] in block.word($0) } }
             state.write(hex)
         }
     }
@@ -69,6 +69,9 @@ enum MD5 {
 
     /// One body as blocks of 64 bytes: those it consists of, then its end with padding and length.
     private struct Blocks {
+        /// An end takes two blocks at most.
+        static let endBytesMax = 128
+
         let start: UnsafeRawPointer
         let wholeCount: Int
         let blockCount: Int
@@ -95,10 +98,9 @@ enum MD5 {
     }
 
     private static func withBlocks(of bodies: [UnsafeRawBufferPointer], _ run: ([Blocks]) -> Void) {
-        // An end takes two blocks at most.
-        withUnsafeTemporaryAllocation(byteCount: bodies.count * 128, alignment: 8) { ends in
+        withUnsafeTemporaryAllocation(byteCount: bodies.count * Blocks.endBytesMax, alignment: 8) { ends in
             guard let base = ends.baseAddress else { return }
-            run(bodies.enumerated().map { Blocks($1, end: base + $0 * 128) })
+            run(bodies.enumerated().map { Blocks($1, end: base + $0 * Blocks.endBytesMax) })
         }
     }
 }

@@ -5,7 +5,7 @@ import NIOCore
 /// One lock orders appends; under it a record gets its log offset, its queue offset and its place in the dispatch
 /// order, and is copied into the file. It knows no threads: the store's own wait on `state`, each on its condition.
 final class CommitLog: Sendable {
-    /// The conditions of `state`, one for each thread that waits.
+    /// The conditions of `state`, one for each kind of waiter.
     enum Condition {
         static let dispatcher = 0
         static let flusher = 1
@@ -62,7 +62,7 @@ final class CommitLog: Sendable {
             return preparedOffset < segment.end && preparedOffset - writeOffset < CommitLog.preparedBytesMin
         }
 
-        /// Whether so many bytes might, in this file or in the next, come to what is claimed: that lies before the writer.
+        /// Whether so many bytes might, in this file or in the next, come to what is claimed: that lies ahead of the writer.
         func reachesClaim(_ bytes: Int) -> Bool {
             guard let claimed else { return false }
             let needed = Int64(bytes + RecordLayout.blankBytes)

@@ -16,10 +16,10 @@ final class LogPreparer: Sendable {
         var millis: Int64 = 0
         var isFast = false
 
-        mutating func look(at offset: Int64, nowMillis: Int64) {
+        mutating func look(at offset: Int64, nowMillis: Int64, fastBytesPerSecond: Int64) {
             let passed = nowMillis - millis
             guard passed < 0 || passed >= LogPreparer.paceMillis else { return }
-            isFast = passed > 0 && (offset - self.offset) * 1_000 / passed >= LogPreparer.fastBytesPerSecond
+            isFast = passed > 0 && (offset - self.offset) * 1_000 / passed >= fastBytesPerSecond
             self.offset = offset
             millis = nowMillis
         }
@@ -29,6 +29,8 @@ final class LogPreparer: Sendable {
     /// With SYNC_FLUSH each fsync writes the whole file's dirty pages: pages ahead of the writer would only be written
     /// twice, and be protected again.
     private let faultsPagesIn: Bool
+    /// What is fast: a folio that a flush writes in vain is a small part of what it writes then.
+    private let fastBytesPerSecond: Int64
     private let clock: any StoreClock
     private let pace = NIOLockedValueBox(Pace())
     /// Pages that are made by one call, at a multiple of that in the file. Fresh ones are zeroed without a break, and no
@@ -43,15 +45,14 @@ final class LogPreparer: Sendable {
     private static let windowBytes: Int64 = 8 << 20
     /// Pieces that lie between the writer and one that is filled with zeros: no append is to wait for that.
     private static let marginPieces: Int64 = 4
-    /// What is fast: a folio that a flush writes in vain is a small part of what it writes then.
-    private static let fastBytesPerSecond: Int64 = 4 << 20
     private static let paceMillis: Int64 = 50
     /// After a failure the next try comes that much later.
     private static let retryMillis: Int64 = 1_000
 
-    init(log: CommitLog, isSynchronous: Bool, clock: any StoreClock) {
+    init(log: CommitLog, isSynchronous: Bool, fastBytesPerSecond: Int64, clock: any StoreClock) {
         self.log = log
         faultsPagesIn = !isSynchronous
+        self.fastBytesPerSecond = fastBytesPerSecond
         self.clock = clock
         let share = Int64(log.segments.fileBytes) / 32
         pieceBytes = max(Self.pageBytes, min(Self.pieceBytesMax, share - share % Self.pageBytes))
@@ -68,13 +69,15 @@ final class LogPreparer: Sendable {
         let (segment, offset) = log.state.withLock { ($0.segment, $0.writeOffset) }
         guard let segment else { return }
         let isFast = pace.withLockedValue { pace in
-            pace.look(at: offset, nowMillis: clock.nowMillis)
+            pace.look(at: offset, nowMillis: clock.nowMillis, fastBytesPerSecond: fastBytesPerSecond)
             return pace.isFast
         }
         if (offset - segment.base) * 2 >= Int64(log.segments.fileBytes) { prepareNextFile() }
         var targets = [segment]
         if let next = log.segments.preparedSegment, next.base == segment.end { targets.append(next) }
-        let end = min(targets[targets.count - 1].end, offset + Self.windowBytes)
+        // Whole pieces: what is left of one would be made of single pages.
+        let windowEnd = offset + Self.windowBytes
+        let end = min(targets[targets.count - 1].end, windowEnd - (windowEnd - segment.base) % pieceBytes)
         let start = log.state.withLock { max($0.preparedOffset, offset) }
         if faultsPagesIn, end > start {
             for target in targets {

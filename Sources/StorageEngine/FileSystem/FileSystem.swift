@@ -190,8 +190,6 @@ package protocol MappedRegion: AnyObject, Sendable {
 extension MappedRegion {
     /// Memory files have nothing to wait for.
     package func isResident(from offset: Int, count: Int) -> Bool { true }
-    /// Memory files have no pages.
-    package func unmapPages(from offset: Int, count: Int) {}
     /// Memory files have nothing to bring in.
     package func setReadAhead(_ isOn: Bool) {}
 }

@@ -3,7 +3,7 @@ import MessageModel
 
 /// When an append counts as done.
 package enum FlushMode: String, Sendable, CaseIterable {
-    /// Done when written; fsynced every `flushIntervalMillis`.
+    /// Done when written; fsynced after one or two `flushIntervalMillis`.
     case asynchronous = "ASYNC_FLUSH"
     /// Done when fsynced.
     case synchronous = "SYNC_FLUSH"
@@ -23,6 +23,8 @@ package struct StoreConfiguration: Sendable {
     package var flushMode = FlushMode.asynchronous
     /// `flushIntervalCommitLog`, milliseconds between fsyncs in ASYNC_FLUSH.
     package var flushIntervalMillis = 500
+    /// From how many bytes a second on the log is made ready in large pieces; no key, but simulations have their own.
+    package var fastLogBytesPerSecond: Int64 = 4 << 20
     /// `syncFlushTimeout`, milliseconds; kept for the answer of a flush that takes too long.
     package var syncFlushTimeoutMillis = 5_000
     /// `messageDelayLevel`: consume queues of the schedule topic hold the time when a message is due.

@@ -86,20 +86,27 @@ import Testing
         Thread.detachNewThread {
             let zeros = [UInt8](repeating: 0, count: 8_192)
             var round: Int64 = 0
-            while log.state.withLock({ $0.newestTimestampMillis >= 0 && !$0.isClosed }) {
+            while log.state.withLock({ !$0.isClosed }) {
                 round += 1
-                let start = log.state.withLock { $0.writeOffset } + round % 512
-                guard let segment = log.segments.segment(at: start), start + 8_192 <= segment.end,
-                    log.claim(start..<start + 8_192, margin: 0)
-                else { continue }
-                zeros.withUnsafeBytes { try? segment.writeZeros($0, at: start) }
+                var start = log.state.withLock { $0.writeOffset } + round % 512
+                var target = log.segments.segment(at: start)
+                if let segment = target, start + 8_192 > segment.end {
+                    // Near the end of a file it is the next one.
+                    target = log.segments.preparedSegment
+                    start = segment.end + round % 512
+                }
+                guard let target, start >= target.base, log.claim(start..<start + 8_192, margin: 0) else { continue }
+                zeros.withUnsafeBytes { try? target.writeZeros($0, at: start) }
                 log.releaseClaim()
             }
             isOver.signal()
         }
         for number in 0..<count {
             store.append(StoreFixture.message("\(number)-" + String(repeating: "x", count: number % 700))) { _ in }
-            if number % 256 == 0 { while store.dispatchStep() {} }
+            if number % 256 == 0 {
+                store.housekeepingStep()
+                while store.dispatchStep() {}
+            }
         }
         while store.dispatchStep() {}
         #expect(files.faults.withLockedValue { $0.logWrites.count } > 100, "the other thread had its turns")
@@ -108,5 +115,27 @@ import Testing
         let report = try StoreCheck.run(fixture.configuration, files: LinuxFileSystem())
         #expect(report.messages == count)
         #expect(report.isGood, "\(report)")
+    }
+
+    @Test func aFlushLeavesTheLastPieceOnceAtMost() throws {
+        let store = try open(fileBytes: 4 << 20)
+        let flusher = Flusher(log: store.log, isSynchronous: false, intervalMillis: 500)
+        func flushed() -> Int64 { store.log.state.withLock { $0.flushedOffset } }
+        grow(store, bytes: 300_000, millis: 0)
+        let end = store.maxLogOffset
+        #expect(flushed() == end, "the turn of housekeeping flushes all")
+        for _ in 0..<60 { store.append(StoreFixture.message(String(repeating: "x", count: 4_000))) { _ in } }
+        flusher.step(sparesLastPiece: true)
+        #expect(flushed() == 4 * 131_072)
+        flusher.step(sparesLastPiece: true)
+        #expect(flushed() == store.maxLogOffset)
+        // All of it for who waits.
+        for _ in 0..<60 { store.append(StoreFixture.message(String(repeating: "x", count: 4_000))) { _ in } }
+        let receipt = AppendReceipt(
+            logOffset: 0, queueOffset: 0, size: 0, count: 1, storeTimestampMillis: 0, logOffsets: [])
+        flusher.wait(.init(end: store.maxLogOffset, receipt: receipt, sinceMillis: 0) { _ in })
+        flusher.step(sparesLastPiece: true)
+        #expect(flushed() == store.maxLogOffset)
+        try store.close()
     }
 }

@@ -109,6 +109,7 @@ private final class FailingRegion: MappedRegion {
     func prepareForWriting(from offset: Int, count: Int) throws(FileSystemError) {
         try real.prepareForWriting(from: offset, count: count)
     }
+    func unmapPages(from offset: Int, count: Int) { real.unmapPages(from: offset, count: count) }
     func setReadAhead(_ isOn: Bool) {
         isAdvised.withLockedValue { $0 = true }
         if path.contains("/consumequeue/") { faults.withLockedValue { $0.readAhead.append(isOn) } }

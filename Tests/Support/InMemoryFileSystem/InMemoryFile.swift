@@ -86,6 +86,9 @@ final class InMemoryRegion: MappedRegion {
 
     func isResident(from offset: Int, count: Int) -> Bool { !files.state.withLockedValue { $0.isEvicted } }
 
+    /// It has no pages.
+    func unmapPages(from offset: Int, count: Int) {}
+
     func prepareForWriting(from offset: Int, count: Int) throws(FileSystemError) {
         try files.run(.write, "populate", path) { state throws(FileSystemError) in
             try InMemoryFileSystem.takeRoom(node, offset, count, "populate", path, &state)
