@@ -133,12 +133,17 @@ package final class LiteService: Sendable {
         /// Takes the next lite topic that a client has to look at. `isUnseen`: whether there is anything in it for the
         /// group is not known.
         mutating func takeNext(_ key: LiteClientKey, topic: String) -> (queue: String, isUnseen: Bool)? {
+            if subscriptions.isUnseenNext(key), let queue = takeUnseen(key, topic: topic) { return (queue, true) }
             while let queue = subscriptions.takeReady(key) {
                 if !deleting.contains(queue) { return (queue, false) }
             }
+            return takeUnseen(key, topic: topic).map { ($0, true) }
+        }
+
+        private mutating func takeUnseen(_ key: LiteClientKey, topic: String) -> String? {
             while let place = subscriptions.takeUnseen(key, topic: topic, places: index.count(parent: topic)) {
                 guard let queue = index.parents[topic]?.topics[place].queue else { return nil }
-                if !deleting.contains(queue) { return (queue, true) }
+                if !deleting.contains(queue) { return queue }
             }
             return nil
         }

@@ -79,6 +79,8 @@ package struct LiteSubscriptions: Sendable {
         var ready = LiteReadyQueue()
         /// Places of lite topics that nobody has looked at since the first client came.
         var unseen: Int
+        /// Whether something ready was taken last.
+        var isUnseenNext = false
     }
 
     private let limits: Limits
@@ -248,8 +250,16 @@ package struct LiteSubscriptions: Sendable {
 
     /// Takes the next lite topic that a client has to look at.
     package mutating func takeReady(_ key: LiteClientKey) -> String? {
-        if let queue = clients[key]?.ready.pop() { return queue }
-        return clients[key]?.isWildcard == true ? wildcards[key.group]?.ready.pop() : nil
+        guard clients[key]?.isWildcard == true else { return clients[key]?.ready.pop() }
+        let queue = clients[key]?.ready.pop() ?? wildcards[key.group]?.ready.pop()
+        if queue != nil { wildcards[key.group]?.isUnseenNext = true }
+        return queue
+    }
+
+    /// Whether a client looks at a place before what is ready, if there is any: its group takes turns, as either may never
+    /// come to an end.
+    package func isUnseenNext(_ key: LiteClientKey) -> Bool {
+        clients[key]?.isWildcard == true && wildcards[key.group]?.isUnseenNext == true
     }
 
     /// Takes the place of a lite topic of the parent that nobody of a client's wildcard group has looked at, of as many
@@ -260,7 +270,9 @@ package struct LiteSubscriptions: Sendable {
         }
         let place = min(group.unseen, places) - 1
         wildcards[key.group]?.unseen = max(0, place)
-        return place >= 0 ? place : nil
+        guard place >= 0 else { return nil }
+        wildcards[key.group]?.isUnseenNext = false
+        return place
     }
 
     /// Whether a client has something to look at.

@@ -391,6 +391,27 @@ struct ManyLiteTopicsTests {
         #expect(found.all.sorted() == ["n0", "n17", "n\(Self.count - 1)", "new"].map(world.queue).sorted())
     }
 
+    @Test("are brought each lite topic in its turn although one of them always has more", arguments: [false, true])
+    func fairTurns(comesAnew: Bool) throws {
+        let world = try LiteWorld()
+        world.world.groups.withLockedValue { $0[LiteWorld.group]?.attributes[AttributeName.liteWildcard] = "true" }
+        world.send("a", 96)
+        if !comesAnew { world.send("b", 96) }
+        try world.control("1", .completeAdd)
+        var found: Set<String> = []
+        for _ in 0..<3 {
+            if comesAnew { world.send("b", 96) }
+            let batch = try #require(world.pop("1", poll: 0).all.first?.batch)
+            #expect(batch.messages.count == 32)
+            let name = try #require(batch.liteQueues.first?.name)
+            found.insert(name)
+            for message in batch.messages {
+                try world.ack(name == world.queue("a") ? "a" : "b", message.queueOffset, popMillis: batch.popMillis)
+            }
+        }
+        #expect(found == [world.queue("a"), world.queue("b")])
+    }
+
     @Test("do not keep others beyond their time when all is visible again at once")
     func deadlines() throws {
         // Each look at the clock takes a millisecond: time is the work that is done.
