@@ -156,6 +156,18 @@ struct LiteSubscriptionsTests {
         #expect(unseen(two, "Q") == 0)
     }
 
+    @Test mutating func aWildcardClientThatLeavesHandsOnWhatIsShared() {
+        for key in [one, two] { _ = table.join(key, topic: "P", places: 0, nowMillis: 0) }
+        #expect(table.leave(one).isEmpty, "there is nothing")
+        _ = table.join(one, topic: "P", places: 0, nowMillis: 0)
+        _ = table.offer("x", topic: "P")
+        #expect(table.leave(one) == [two])
+        #expect(ready(two) == ["x"])
+        _ = table.join(one, topic: "P", places: 0, nowMillis: 0)
+        _ = table.lookAgain(group: "g", places: 1)
+        #expect(table.leave(one) == [two])
+    }
+
     @Test mutating func aDeletedLiteTopicIsForgotten() {
         _ = add(one, "a", "b")
         _ = table.offer("a", topic: "P")

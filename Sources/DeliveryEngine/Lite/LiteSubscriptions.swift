@@ -186,6 +186,10 @@ package struct LiteSubscriptions: Sendable {
             group.members.remove(key.clientID)
             wildcards[key.group] = group.members.isEmpty ? nil : group
             if group.members.isEmpty { withdraw(key.group, from: group.topic) }
+            // It may have been the one that was woken for it.
+            if !group.ready.isEmpty || group.unseen > 0 {
+                others.formUnion(group.members.map { LiteClientKey(group: key.group, clientID: $0) })
+            }
         }
         return others.sorted { $0.clientID < $1.clientID }
     }
