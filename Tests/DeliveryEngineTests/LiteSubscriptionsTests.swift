@@ -57,7 +57,7 @@ struct LiteSubscriptionsTests {
         #expect(Set(table.ready(one, max: 4)) == ["a", "b", "c"] && table.ready(one, max: 4).count == 3)
         #expect(table.ready(two, max: 4).isEmpty)
         #expect(ready(one).count == 3)
-        #expect(table.join(two, topic: "P", places: 0, nowMillis: 0) == true)
+        #expect(table.join(two, topic: "P", places: 0, nowMillis: 0) == [two])
         _ = table.offer("d", topic: "P")
         #expect(table.ready(two, max: 4) == ["d"] && table.has("e", two) && !table.has("e", one))
     }
@@ -118,9 +118,9 @@ struct LiteSubscriptionsTests {
     }
 
     @Test mutating func wildcardClientsShareWhatThereIs() {
-        #expect(table.join(one, topic: "P", places: 0, nowMillis: 0) == true)
-        #expect(table.join(one, topic: "P", places: 0, nowMillis: 1) == false)
-        #expect(table.join(two, topic: "P", places: 0, nowMillis: 1) == true)
+        #expect(table.join(one, topic: "P", places: 0, nowMillis: 0) == [one])
+        #expect(table.join(one, topic: "P", places: 0, nowMillis: 1) == [])
+        #expect(table.join(two, topic: "P", places: 0, nowMillis: 1) == [two])
         #expect(Set(table.offer("x", topic: "P")) == [one, two])
         #expect(table.offer("x", topic: "Q").isEmpty)
         #expect(table.hasReady(one) && table.hasReady(two))
@@ -136,12 +136,12 @@ struct LiteSubscriptionsTests {
             table.takeUnseen(key, topic: topic, places: places)
         }
         _ = add(other, "a")
-        #expect(table.join(one, topic: "P", places: 3, nowMillis: 0) == true)
+        #expect(table.join(one, topic: "P", places: 3, nowMillis: 0) == [one])
         #expect(table.hasReady(one) && !table.hasReady(two))
         #expect(unseen(two) == nil && unseen(other) == nil && unseen(one, "Q") == nil)
         #expect(unseen(one) == 2)
         // Together, whoever comes or leaves meanwhile.
-        #expect(table.join(two, topic: "P", places: 3, nowMillis: 0) == true)
+        #expect(table.join(two, topic: "P", places: 3, nowMillis: 0) == [two])
         _ = table.leave(one)
         #expect(unseen(two) == 1)
         // The last place is gone, and comes again with what is offered.
@@ -150,7 +150,7 @@ struct LiteSubscriptionsTests {
         #expect(!table.hasReady(two))
         // The group is bound to another topic: what it was offered of the old one is no more for it.
         _ = table.offer("x", topic: "P")
-        #expect(table.join(two, topic: "Q", places: 1, nowMillis: 0) == true)
+        #expect(table.join(two, topic: "Q", places: 1, nowMillis: 0) == [two])
         #expect(ready(two).isEmpty && unseen(two) == nil && table.hasReady(two))
         #expect(table.offer("x", topic: "P").isEmpty && table.offer("y", topic: "Q") == [two])
         #expect(unseen(two, "Q") == 0)
@@ -166,6 +166,23 @@ struct LiteSubscriptionsTests {
         _ = table.join(one, topic: "P", places: 0, nowMillis: 0)
         _ = table.lookAgain(group: "g", places: 1)
         #expect(table.leave(one) == [two])
+    }
+
+    @Test mutating func whoDoesNotKnowThatTheGroupIsBoundToAnotherTopicGetsNothingOfIt() {
+        for key in [one, two] { _ = table.join(key, topic: "P", places: 0, nowMillis: 0) }
+        _ = table.join(one, topic: "Q", places: 0, nowMillis: 0)
+        table.offer("x", to: two)
+        #expect(!table.hasReady(one))
+        #expect(table.offer("y", topic: "Q") == [one])
+        #expect(table.hasReady(one) && !table.hasReady(two))
+        #expect(table.has("y", one) && !table.has("y", two))
+        #expect(table.ready(two, max: 4).isEmpty && ready(two).isEmpty)
+        #expect(ready(one) == ["y"])
+        _ = table.offer("y", topic: "Q")
+        #expect(table.leave(one).isEmpty)
+        // It is bound to the first one again.
+        #expect(table.join(one, topic: "P", places: 1, nowMillis: 0).map(Set.init) == [one, two])
+        #expect(table.hasReady(two))
     }
 
     @Test mutating func aDeletedLiteTopicIsForgotten() {

@@ -92,9 +92,9 @@ extension LiteService {
         let now = nowMillis
         let woken = state.withLockedValue { state -> Woken? in
             let places = state.index.count(parent: entry.topic)
-            let isNew = state.subscriptions.join(key, topic: entry.topic, places: places, nowMillis: now)
-            // A request that waits already looks at what there is, in its own turns.
-            return isNew.map { $0 && state.subscriptions.hasReady(key) ? state.wake(key) : Woken() }
+            let keys = state.subscriptions.join(key, topic: entry.topic, places: places, nowMillis: now)
+            // Requests that wait already look at what there is, in their own turns.
+            return keys.map { keys in state.wake(keys.filter { state.subscriptions.hasReady($0) }) }
         }
         guard let woken else { throw tooMany }
         note(channel, of: key)

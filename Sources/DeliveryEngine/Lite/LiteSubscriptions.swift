@@ -75,6 +75,7 @@ package struct LiteSubscriptions: Sendable {
 
     private struct WildcardGroup: Sendable {
         var topic: String
+        /// Clients that know that the group is bound to this topic: others get nothing.
         var members: Set<String> = []
         var ready = LiteReadyQueue()
         /// Places of lite topics that nobody has looked at since the first client came.
@@ -150,21 +151,25 @@ package struct LiteSubscriptions: Sendable {
         return change
     }
 
-    /// A client of a wildcard group says that it is there. True when it is new; nil when there are too many clients.
-    /// `places` is how many lite topics the parent has: all of them are to be looked at when nobody was there.
+    /// A client of a wildcard group says that it is there. Returns the clients that have a topic to look at which they had
+    /// not before; nil when there are too many clients. `places` is how many lite topics the parent has: all of them are to
+    /// be looked at when nobody was there.
     package mutating func join(
         _ key: LiteClientKey, topic: String, places: Int, nowMillis: Int64
-    ) -> Bool? {
+    ) -> [LiteClientKey]? {
         guard touch(key, topic: topic, adding: 0, nowMillis: nowMillis) else { return nil }
         clients[key]?.isWildcard = true
         if let old = wildcards[key.group]?.topic, old != topic { withdraw(key.group, from: old) }
         if wildcards[key.group]?.topic != topic {
-            // Clients that do not know yet that the group is bound to another topic stay members.
-            let members = wildcards[key.group]?.members ?? []
-            wildcards[key.group] = WildcardGroup(topic: topic, members: members, unseen: places)
+            // Others have not noticed when the group was bound to another topic and to this one again.
+            let keys = members(group: key.group).filter {
+                clients[$0]?.isWildcard == true && clients[$0]?.topic == topic
+            }
+            wildcards[key.group] = WildcardGroup(topic: topic, members: Set(keys.map(\.clientID)), unseen: places)
             wildcardGroups[topic, default: []].insert(key.group)
+            return keys
         }
-        return wildcards[key.group]?.members.insert(key.clientID).inserted ?? false
+        return wildcards[key.group]?.members.insert(key.clientID).inserted == true ? [key] : []
     }
 
     /// Has a wildcard group look at all lite topics once more; returns its clients.
@@ -182,13 +187,13 @@ package struct LiteSubscriptions: Sendable {
         clients[key] = nil
         var others: Set<LiteClientKey> = []
         for queue in client.ready.names { others.formUnion(offer(queue, topic: client.topic, group: key.group)) }
-        if client.isWildcard, var group = wildcards[key.group] {
-            group.members.remove(key.clientID)
-            wildcards[key.group] = group.members.isEmpty ? nil : group
-            if group.members.isEmpty { withdraw(key.group, from: group.topic) }
-            // It may have been the one that was woken for it.
-            if !group.ready.isEmpty || group.unseen > 0 {
-                others.formUnion(group.members.map { LiteClientKey(group: key.group, clientID: $0) })
+        if wildcards[key.group]?.members.remove(key.clientID) != nil, let group = wildcards[key.group] {
+            if group.members.isEmpty {
+                wildcards[key.group] = nil
+                withdraw(key.group, from: group.topic)
+            } else if !group.ready.isEmpty || group.unseen > 0 {
+                // It may have been the one that was woken for it.
+                others.formUnion(wildcardMembers(key.group))
             }
         }
         return others.sorted { $0.clientID < $1.clientID }
@@ -236,25 +241,25 @@ package struct LiteSubscriptions: Sendable {
         }
         for name in wildcardGroups[topic] ?? [] where group == nil || group == name {
             wildcards[name]?.ready.push(queue)
-            keys += (wildcards[name]?.members ?? []).map { LiteClientKey(group: name, clientID: $0) }
+            keys += wildcardMembers(name)
         }
         return keys
     }
 
     /// Offers a lite topic to one client that subscribes to it.
     package mutating func offer(_ queue: String, to key: LiteClientKey) {
-        if clients[key]?.isWildcard == true { wildcards[key.group]?.ready.push(queue) }
+        if isWildcardMember(key) { wildcards[key.group]?.ready.push(queue) }
         if clients[key]?.queues.contains(queue) == true { clients[key]?.ready.push(queue) }
     }
 
     /// Whether a lite topic is among those of a client.
     package func has(_ queue: String, _ key: LiteClientKey) -> Bool {
-        clients[key].map { $0.isWildcard || $0.queues.contains(queue) } ?? false
+        isWildcardMember(key) || clients[key]?.queues.contains(queue) == true
     }
 
     /// Takes the next lite topic that a client has to look at.
     package mutating func takeReady(_ key: LiteClientKey) -> String? {
-        guard clients[key]?.isWildcard == true else { return clients[key]?.ready.pop() }
+        guard isWildcardMember(key) else { return clients[key]?.ready.pop() }
         let queue = clients[key]?.ready.pop() ?? wildcards[key.group]?.ready.pop()
         if queue != nil { wildcards[key.group]?.isUnseenNext = true }
         return queue
@@ -263,15 +268,13 @@ package struct LiteSubscriptions: Sendable {
     /// Whether a client looks at a place before what is ready, if there is any: its group takes turns, as either may never
     /// come to an end.
     package func isUnseenNext(_ key: LiteClientKey) -> Bool {
-        clients[key]?.isWildcard == true && wildcards[key.group]?.isUnseenNext == true
+        isWildcardMember(key) && wildcards[key.group]?.isUnseenNext == true
     }
 
     /// Takes the place of a lite topic of the parent that nobody of a client's wildcard group has looked at, of as many
     /// as there are now.
     package mutating func takeUnseen(_ key: LiteClientKey, topic: String, places: Int) -> Int? {
-        guard clients[key]?.isWildcard == true, let group = wildcards[key.group], group.topic == topic else {
-            return nil
-        }
+        guard isWildcardMember(key), let group = wildcards[key.group], group.topic == topic else { return nil }
         let place = min(group.unseen, places) - 1
         wildcards[key.group]?.unseen = max(0, place)
         guard place >= 0 else { return nil }
@@ -282,7 +285,7 @@ package struct LiteSubscriptions: Sendable {
     /// Whether a client has something to look at.
     package func hasReady(_ key: LiteClientKey) -> Bool {
         guard let client = clients[key] else { return false }
-        guard client.ready.isEmpty, client.isWildcard, let group = wildcards[key.group] else {
+        guard client.ready.isEmpty, isWildcardMember(key), let group = wildcards[key.group] else {
             return !client.ready.isEmpty
         }
         return !group.ready.isEmpty || group.unseen > 0
@@ -292,7 +295,7 @@ package struct LiteSubscriptions: Sendable {
     package func ready(_ key: LiteClientKey, max: Int) -> [String] {
         guard let client = clients[key] else { return [] }
         let own = client.ready.first(max)
-        guard client.isWildcard, own.count < max, let shared = wildcards[key.group]?.ready else { return own }
+        guard isWildcardMember(key), own.count < max, let shared = wildcards[key.group]?.ready else { return own }
         return own + shared.first(max - own.count)
     }
 
@@ -323,6 +326,14 @@ package struct LiteSubscriptions: Sendable {
         }
         clients[key]?.seenMillis = nowMillis
         return true
+    }
+
+    private func isWildcardMember(_ key: LiteClientKey) -> Bool {
+        wildcards[key.group]?.members.contains(key.clientID) == true
+    }
+
+    private func wildcardMembers(_ group: String) -> [LiteClientKey] {
+        (wildcards[group]?.members ?? []).map { LiteClientKey(group: group, clientID: $0) }
     }
 
     private mutating func withdraw(_ group: String, from topic: String) {

@@ -104,4 +104,29 @@ struct LiteMeanwhileTests {
         let key = SubscriptionKey(group: LiteWorld.group, topic: world.queue("a"))
         #expect(world.world.service.table.find(key) == nil)
     }
+
+    @Test("are looked at by all who wait when their group is bound to them again")
+    func boundAgain() throws {
+        let world = try LiteWorld()
+        world.world.groups.withLockedValue { $0[LiteWorld.group]?.attributes[AttributeName.liteWildcard] = "true" }
+        world.world.topics.withLockedValue { topics in
+            topics["Q"] = topics["P"]
+            topics["Q"]?.name = "Q"
+        }
+        func bind(_ topic: String) throws {
+            world.world.groups.withLockedValue {
+                $0[LiteWorld.group]?.attributes[AttributeName.liteBindTopic] = topic
+            }
+            try world.lite.control(
+                [.init(action: .completeAdd, clientId: "1", group: LiteWorld.group, topic: topic, liteTopics: [])],
+                channel: nil)
+        }
+        try world.control("2", .completeAdd)
+        let pop = world.pop("2")
+        try bind("Q")
+        world.send("a")
+        #expect(text(pop) == "waits")
+        try bind("P")
+        #expect(text(pop) == "0/1")
+    }
 }
