@@ -28,12 +28,17 @@ extension LiteService {
             var over: [(name: String, end: Int64)] = []
             for (queue, knownMillis) in known.topics where now - knownMillis > idleMillis {
                 let end = delivery.dependencies.store.bounds(topic: queue, queueID: 0).max
-                let millis = knownMillis > 0 ? knownMillis : dependencies.storeMillis(queue, end - 1) ?? 0
-                // A queue whose messages are gone from the log has no time: it is over as well.
+                // Of the last message before that end, which may have come since. A queue whose messages are gone from the
+                // log has no time: it is over as well.
+                let millis = dependencies.storeMillis(queue, end - 1) ?? 0
                 if now - millis > idleMillis {
                     over.append((queue, end))
                 } else {
-                    state.withLockedValue { $0.index.note(queue: queue, parent: parent, storeMillis: millis) }
+                    state.withLockedValue { state in
+                        // A later one may have come meanwhile, or the lite topic be gone.
+                        guard state.index.parents[parent]?.storeMillis(of: queue) == 0 else { return }
+                        state.index.note(queue: queue, parent: parent, storeMillis: millis)
+                    }
                 }
             }
             delete(over, of: parent)

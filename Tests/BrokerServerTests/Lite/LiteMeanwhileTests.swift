@@ -105,6 +105,35 @@ struct LiteMeanwhileTests {
         #expect(world.world.service.table.find(key) == nil)
     }
 
+    @Test("keep their time, and stay deleted, when their old one is looked up")
+    func timeLookedUp() throws {
+        let world = try LiteWorld()
+        let (old, gone, written) = (world.queue("old"), world.queue("gone"), world.queue("written"))
+        for name in ["old", "gone", "written"] { world.send(name) }
+        world.advance(1_000_000)
+        let now = world.world.now
+        world.lite.state.withLockedValue { state in
+            // As after a restart.
+            for queue in [old, gone] { state.index.note(queue: queue, parent: "P", storeMillis: 0) }
+        }
+        let isWritten = NIOLockedValueBox(false)
+        world.storeMillis.withLockedValue {
+            $0 = { [unowned world] queue in
+                if queue == written { return isWritten.withLockedValue { $0 } ? now : now - 1_000_000 }
+                if queue == old {
+                    for name in ["old", "written"] { world.send(name) }
+                    isWritten.withLockedValue { $0 = true }
+                }
+                if queue == gone { world.lite.state.withLockedValue { $0.index.remove(queue: gone, parent: "P") } }
+                return now - 100
+            }
+        }
+        world.lite.expireTopics()
+        let topics = try #require(world.lite.state.withLockedValue { $0.index.parents["P"] })
+        #expect(topics.storeMillis(of: old) == now && topics.storeMillis(of: gone) == nil)
+        #expect(topics.storeMillis(of: written) == now && world.deleted.all.isEmpty)
+    }
+
     @Test("are looked at by all who wait when their group is bound to them again")
     func boundAgain() throws {
         let world = try LiteWorld()

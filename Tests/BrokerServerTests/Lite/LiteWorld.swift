@@ -16,6 +16,8 @@ final class LiteWorld: Sendable {
     let told = Inbox<String>()
     /// What the store does with queues to delete instead of deleting them all; answers those that it deletes.
     let deletes = NIOLockedValueBox<(@Sendable ([String]) throws -> [String])?>(nil)
+    /// Store time of the last message of a queue; nil for one whose messages are gone.
+    let storeMillis = NIOLockedValueBox<(@Sendable (String) -> Int64?)>({ _ in nil })
 
     init(_ world: DeliveryWorld? = nil, limits: LiteService.Limits = .init()) throws {
         let world = try world ?? DeliveryWorld()
@@ -25,13 +27,13 @@ final class LiteWorld: Sendable {
         parent.attributes[AttributeName.liteTopicExpiration] = "1"
         world.topics.withLockedValue { $0["P"] = parent }
         world.groups.withLockedValue { $0[Self.group]?.attributes[AttributeName.liteBindTopic] = "P" }
-        let (deleted, deletes) = (deleted, deletes)
+        let (deleted, deletes, storeMillis) = (deleted, deletes, storeMillis)
         lite = LiteService(
             delivery: world.service, limits: limits,
             dependencies: LiteService.Dependencies(
                 topic: { name in world.topics.withLockedValue { $0[name] } },
                 group: { name in world.groups.withLockedValue { $0[name] } },
-                storedQueues: { [] }, storeMillis: { _, _ in nil },
+                storedQueues: { [] }, storeMillis: { queue, _ in storeMillis.withLockedValue { $0 }(queue) },
                 deleteQueues: { queues in
                     var names = queues.map(\.name)
                     if let choose = deletes.withLockedValue({ $0 }) { names = try choose(names) }
