@@ -199,8 +199,13 @@ final class ConsumeQueue: @unchecked Sendable {
     func newestLogOffset() throws(StoreError) -> Int64 {
         let (low, high, known) = state.withLockedValue { ($0.minOffset, $0.maxOffset, $0.newestLogOffset) }
         if let known { return known }
-        guard high > low, let unit = try read(at: high - 1), unit.isMessage else { return -1 }
-        return unit.logOffset
+        var offset = high
+        while offset > low, let unit = try read(at: offset - 1) {
+            if unit.isMessage { return unit.logOffset }
+            // Damage of the log leaves units behind that are no messages.
+            offset -= 1
+        }
+        return -1
     }
 
     // MARK: Adding (one thread)

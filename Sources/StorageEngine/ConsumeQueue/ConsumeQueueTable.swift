@@ -220,7 +220,10 @@ final class ConsumeQueueTable: Sendable {
         guard bounds.offsets.isEmpty || bounds.oldestLogOffset.map({ $0 >= known.logStart }) ?? false else {
             return false
         }
-        return !tombstones.covers(topic: topic, logOffset: bounds.newestLogOffset ?? -1)
+        if bounds.offsets.isEmpty { return true }
+        // A queue that took no message since it was searched does not know its newest one: its files do.
+        guard let newest = bounds.newestLogOffset else { return tombstones.end(of: topic) == 0 }
+        return !tombstones.covers(topic: topic, logOffset: newest)
     }
 
     /// Whether the log has messages of a queue that was there.

@@ -321,6 +321,57 @@ import Testing
         try store.close()
     }
 
+    @Test(
+        "queues that a failed deletion left go at the next start, though their newest messages are not known",
+        arguments: [true, false])
+    func finishesDeletions(isClean: Bool) throws {
+        var world = MemoryStoreWorld()
+        var (store, _) = try world.open()
+        fill(store)
+        try store.close()
+        // The queues are searched, and take nothing.
+        try world.files.remove("/store/queuebounds")
+        (store, _) = try world.open()
+        #expect(store.housekeepingStep())
+        world.files.inject(DiskFault(.rename, path: "consumequeue", effect: .inputOutput))
+        #expect(throws: StoreError.self) { try store.deleteTopic("A") }
+        if isClean { try store.close() } else { world.files = world.files.afterKill() }
+        (store, _) = try world.open()
+        #expect(store.queueIds(topic: "A") == [])
+        expect(store, 1, topics: ["B"])
+        try store.close()
+    }
+
+    @Test("and where the newest message was damaged in the log")
+    func finishesDeletionsOfDamagedQueues() throws {
+        var world = MemoryStoreWorld()
+        var (store, _) = try world.open()
+        let receipts = NIOLockedValueBox<[AppendReceipt]>([])
+        for topic in ["A", "A", "B"] {
+            store.append(StoreFixture.message("m", topic: topic)) { outcome in
+                if let receipt = outcome.receipt { receipts.withLockedValue { $0.append(receipt) } }
+            }
+        }
+        while store.dispatchStep() {}
+        #expect(store.housekeepingStep())
+        let damaged = try #require(receipts.withLockedValue { $0.dropFirst().first })
+        try world.files.openFile("/store/commitlog/00000000000000000000", mode: .existing)
+            .zero(from: Int(damaged.logOffset) + 4, count: 40)
+        world.files = world.files.afterKill()
+        // Without them all of the log is read again.
+        for name in ["checkpoint", "queuebounds"] { try world.files.remove("/store/" + name) }
+        let report: RecoveryReport
+        (store, report) = try world.open()
+        #expect(report.damages.count == 1)
+        world.files.inject(DiskFault(.rename, path: "consumequeue", effect: .inputOutput))
+        #expect(throws: StoreError.self) { try store.deleteTopic("A") }
+        world.files = world.files.afterKill()
+        (store, _) = try world.open()
+        #expect(store.queueIds(topic: "A") == [])
+        #expect(store.maxOffset(topic: "B", queueId: 0) == 1)
+        try store.close()
+    }
+
     @Test("too many units in memory are written out, the oldest first")
     func boundsMemory() throws {
         var world = MemoryStoreWorld()
