@@ -199,7 +199,7 @@ let package = Package(
             "BrokerServerTests",
             [
                 "BrokerServer", "StorageEngine", "DeliveryEngine", "RemotingCodec", "RemotingTransport",
-                "ServerSupport", "MessageModel",
+                "ServerSupport", "MessageModel", "InMemoryFileSystem",
                 nioCore, nioConcurrency, nioEmbedded, nioPosix, logging,
             ], resources: [.copy("Golden")]),
         tests(

@@ -212,7 +212,8 @@ package struct ConfigurationFileTarget: Sendable {
         let slash = path.lastIndex(of: "/")
         let directory = slash.map { String(path[..<$0]) } ?? "."
         self.init(
-            directory: try RegistryDirectory(path: directory.isEmpty ? "/" : directory),
+            // It is not ours, and perhaps not ours to open.
+            directory: try RegistryDirectory(path: directory.isEmpty ? "/" : directory, adopts: false),
             name: slash.map { String(path[path.index(after: $0)...]) } ?? path)
     }
 

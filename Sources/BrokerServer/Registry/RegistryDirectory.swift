@@ -12,11 +12,17 @@ package struct RegistryDirectory: RegistryStorage {
     private let files: any FileSystem
 
     /// Uses a directory, made when missing.
-    package init(path: String, files: any FileSystem = LinuxFileSystem()) throws(BrokerError) {
+    ///
+    /// Without `adopts` a file that a process before this one replaced may still be lost with the power: it may have been
+    /// killed, or have failed, before that was on the disk. What is read here is acted upon, and must last.
+    package init(
+        path: String, files: any FileSystem = LinuxFileSystem(), adopts: Bool = true
+    ) throws(BrokerError) {
         self.path = path
         self.files = files
         try Self.wrap("cannot make the directory \(path)") { () throws(FileSystemError) in
             try files.makeDirectories(path)
+            if adopts { try files.synchronizeDirectory(path) }
         }
     }
 
