@@ -121,6 +121,10 @@ private final class SteppedDeliveryStore: DeliveryStore {
         inner.bounds(topic: topic, queueID: queueID)
     }
 
+    func storedMillis(topic: String, queueID: Int32, offset: Int64) -> Int64? {
+        inner.storedMillis(topic: topic, queueID: queueID, offset: offset)
+    }
+
     func readRecords(
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
         matching: ((Int64) -> Bool)?, accepting: ((UnsafeRawBufferPointer) -> Bool)?

@@ -26,6 +26,11 @@ package struct BrokerDeliveryStore: DeliveryStore {
         (store.minOffset(topic: topic, queueId: queueID), store.maxOffset(topic: topic, queueId: queueID))
     }
 
+    /// As the message says.
+    package func storedMillis(topic: String, queueID: Int32, offset: Int64) -> Int64? {
+        store.storeTimestamp(topic: topic, queueId: queueID, queueOffset: offset)
+    }
+
     /// Reads from the store; a queue or offset that is not there gives nothing.
     package func readRecords(
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,

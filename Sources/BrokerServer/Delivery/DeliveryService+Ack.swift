@@ -20,7 +20,7 @@ extension DeliveryService {
         let outcome = subscription.withState { state in
             let outcome = state.ack(
                 queueID: request.queueID, offset: request.offset, popMillis: request.popMillis,
-                isOrdered: request.isOrdered)
+                isOrdered: request.isOrdered, storedMillis: { storedMillis(request.topic, request.queueID, $0) })
             woken = waiterAfterAck(
                 outcome == .acked(opensQueue: true), (request.queueID, request.isOrdered), &state,
                 maxOffset: bounds.max, nowMillis: now)
@@ -61,7 +61,10 @@ extension DeliveryService {
                     refusedCount += 1
                     continue
                 }
-                switch state.ack(queueID: queueID, offset: offset, popMillis: popMillis, isOrdered: isOrdered) {
+                let outcome = state.ack(
+                    queueID: queueID, offset: offset, popMillis: popMillis, isOrdered: isOrdered,
+                    storedMillis: { storedMillis(topic, queueID, $0) })
+                switch outcome {
                 case .acked(let opensQueue):
                     ackedCount += 1
                     opens = opens || opensQueue
@@ -102,7 +105,9 @@ extension DeliveryService {
         var timer: (subscription: Subscription, millis: Int64)?
         var mustList = false
         let outcome = subscription.withState { state in
-            let outcome = state.changeInvisible(request, visibleAtMillis: now + invisibleMillis)
+            let outcome = state.changeInvisible(
+                request, visibleAtMillis: now + invisibleMillis,
+                storedMillis: { storedMillis(request.topic, request.queueID, $0) })
             if case .changed(let atMillis) = outcome, state.hasWaiters {
                 if atMillis <= now {
                     woken = takeOneWaiter(&state, queueID: request.queueID, nowMillis: now)
@@ -127,6 +132,10 @@ extension DeliveryService {
     }
 
     // MARK: Parts
+
+    func storedMillis(_ topic: String, _ queueID: Int32, _ offset: Int64) -> Int64? {
+        dependencies.store.storedMillis(topic: topic, queueID: queueID, offset: offset)
+    }
 
     private func checkHandle(topic name: String, queueID: Int32) throws(ServiceError) -> (min: Int64, max: Int64) {
         guard let topic = dependencies.topic(name) else {
@@ -169,20 +178,25 @@ extension DeliveryService {
 }
 
 extension SubscriptionState {
-    mutating func ack(queueID: Int32, offset: Int64, popMillis: Int64, isOrdered: Bool) -> AckOutcome {
+    mutating func ack(
+        queueID: Int32, offset: Int64, popMillis: Int64, isOrdered: Bool, storedMillis: (Int64) -> Int64?
+    ) -> AckOutcome {
         let index = Int(queueID)
         guard !isRemoved, index < queues.count,
-            queues[index]?.isOfLostMessage(offset: offset, popMillis: popMillis) == false,
+            queues[index]?.isOfLostMessage(offset: offset, popMillis: popMillis, storedMillis: storedMillis) == false,
             let outcome = queues[index]?.ledger.ack(offset: offset, popMillis: popMillis, isOrdered: isOrdered)
         else { return .neverDelivered }
         if case .acked = outcome { record(.done(offset: offset), queueID: queueID) }
         return outcome
     }
 
-    mutating func changeInvisible(_ request: AckRequest, visibleAtMillis: Int64) -> ChangeOutcome {
+    mutating func changeInvisible(
+        _ request: AckRequest, visibleAtMillis: Int64, storedMillis: (Int64) -> Int64?
+    ) -> ChangeOutcome {
         let index = Int(request.queueID)
         guard !isRemoved, index < queues.count,
-            queues[index]?.isOfLostMessage(offset: request.offset, popMillis: request.popMillis) == false,
+            queues[index]?.isOfLostMessage(
+                offset: request.offset, popMillis: request.popMillis, storedMillis: storedMillis) == false,
             let outcome = queues[index]?.ledger.changeInvisible(
                 offset: request.offset, popMillis: request.popMillis, visibleAtMillis: visibleAtMillis)
         else { return .neverDelivered }

@@ -15,7 +15,9 @@ extension DeliveryService {
         var mustList = false
         let (outcome, attempt) = subscription.withState { state in
             // Nobody else gets it while it moves; when the move fails, it comes again.
-            let outcome = state.changeInvisible(request, visibleAtMillis: holdUntilMillis)
+            let outcome = state.changeInvisible(
+                request, visibleAtMillis: holdUntilMillis,
+                storedMillis: { storedMillis(request.topic, request.queueID, $0) })
             mustList = state.mustList()
             return (outcome, state.queue(request.queueID)?.ledger.entry(offset: request.offset)?.attempt ?? 1)
         }

@@ -7,6 +7,9 @@ package protocol DeliveryStore: Sendable {
     /// The first offset of a queue, and the one after its last readable message.
     func bounds(topic: String, queueID: Int32) -> (min: Int64, max: Int64)
 
+    /// When the message at an offset was stored, milliseconds since 1970; nil when there is none.
+    func storedMillis(topic: String, queueID: Int32, offset: Int64) -> Int64?
+
     /// Reads records that pass `matching`, which gets the tag's hash, and `accepting`, which gets the record, from an
     /// offset on, to the end of the buffer.
     func readRecords(

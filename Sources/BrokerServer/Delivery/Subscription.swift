@@ -39,10 +39,11 @@ struct QueueState {
     /// When the broker started.
     var startMillis: Int64
 
-    /// A handle from before the start whose offset was beyond the queue's end then: a power failure took its message,
-    /// and the offset is another one's.
-    func isOfLostMessage(offset: Int64, popMillis: Int64) -> Bool {
-        popMillis < startMillis && offset >= startOffset
+    /// A handle from before the start whose offset was beyond the queue's end then, or is that of a message which was
+    /// stored later: a power failure took its message, at this start or one before it, and the offset is another one's.
+    func isOfLostMessage(offset: Int64, popMillis: Int64, storedMillis: (Int64) -> Int64?) -> Bool {
+        guard popMillis < startMillis else { return false }
+        return offset >= startOffset || storedMillis(offset).map { popMillis < $0 } ?? false
     }
 }
 

@@ -44,7 +44,8 @@ extension LiteService {
         let isChanged = subscription?.withState { state -> Bool in
             guard !state.isRemoved,
                 state.queue(0)?.isOfLostMessage(
-                    offset: request.offset, popMillis: request.popMillis) == false,
+                    offset: request.offset, popMillis: request.popMillis,
+                    storedMillis: { delivery.storedMillis(request.topic, request.queueID, $0) }) == false,
                 let change = state.queues[0]?.ledger.suspendLite(
                     offset: request.offset, popMillis: request.popMillis, visibleAtMillis: visibleAtMillis)
             else { return false }

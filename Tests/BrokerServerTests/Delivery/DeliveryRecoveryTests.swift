@@ -174,6 +174,26 @@ import Testing
         #expect(last.pop()?.queueOffsets == [4])
     }
 
+    @Test func aHandleOfALostMessageIsNeverThatOfTheNextOneThere() throws {
+        var world = try DeliveryWorld()
+        world.send(1)
+        let old = try #require(world.pop()?.popMillis)
+        // A power failure takes the message; another one gets its place, and is handed out.
+        world.store.truncate("T", to: 0)
+        world.advance(10)
+        world = try world.restarted()
+        _ = world.store.add("T", storedMillis: world.now)
+        let popped = try #require(world.pop()?.popMillis)
+        for _ in 0..<2 {
+            #expect(throws: ServiceError.self) { try world.ack(0, popped: old) }
+            #expect(throws: ServiceError.self) { try world.change(0, popped: old, to: 1_000) }
+            world.service.flushJournal()
+            world.advance(10)
+            world = try world.restarted()
+        }
+        try world.ack(0, popped: popped)
+    }
+
     @Test func changesThatTheStoreRefusesAreWrittenLater() throws {
         let world = try DeliveryWorld()
         world.send(3)

@@ -10,6 +10,7 @@ final class MemoryDeliveryStore: DeliveryStore {
         var bytes: ByteBuffer
         var tagsCode: Int64
         var logOffset: Int64
+        var storedMillis: Int64
     }
 
     private struct Key: Hashable {
@@ -72,7 +73,7 @@ final class MemoryDeliveryStore: DeliveryStore {
     func add(
         _ topic: String, queueID: Int32 = 0, tag: String? = nil, properties: String = "",
         body: ByteBuffer = ByteBuffer(),
-        reconsumeTimes: Int32 = 0
+        reconsumeTimes: Int32 = 0, storedMillis: Int64 = 1_001
     ) -> Int64 {
         state.withLockedValue { state in
             let key = Key(topic: topic, queueID: queueID)
@@ -81,10 +82,11 @@ final class MemoryDeliveryStore: DeliveryStore {
             if let tag { properties += "TAGS\u{1}\(tag)\u{2}" }
             let bytes = Self.record(
                 topic, queueID, offset, state.logOffset, properties: properties, body: body,
-                reconsumeTimes: reconsumeTimes)
+                reconsumeTimes: reconsumeTimes, storedMillis: storedMillis)
             let tagsCode = tag.map { Int64(JavaHash.hashCode($0)) } ?? 0
             state.queues[key, default: []].append(
-                Message(bytes: bytes, tagsCode: tagsCode, logOffset: state.logOffset))
+                Message(
+                    bytes: bytes, tagsCode: tagsCode, logOffset: state.logOffset, storedMillis: storedMillis))
             state.logOffset += Int64(bytes.readableBytes)
             return offset
         }
@@ -92,7 +94,7 @@ final class MemoryDeliveryStore: DeliveryStore {
 
     private static func record(
         _ topic: String, _ queueID: Int32, _ queueOffset: Int64, _ logOffset: Int64, properties: String,
-        body: ByteBuffer, reconsumeTimes: Int32
+        body: ByteBuffer, reconsumeTimes: Int32, storedMillis: Int64
     ) -> ByteBuffer {
         var record = ByteBuffer()
         let size = 91 + body.readableBytes + topic.utf8.count + properties.utf8.count
@@ -106,7 +108,7 @@ final class MemoryDeliveryStore: DeliveryStore {
         record.writeInteger(Int32(0))
         record.writeInteger(Int64(1_000))
         record.writeBytes([127, 0, 0, 1, 0, 0, 0, 9])
-        record.writeInteger(Int64(1_001))
+        record.writeInteger(storedMillis)
         record.writeBytes([127, 0, 0, 1, 0, 0, 42, 159])
         record.writeInteger(reconsumeTimes)
         record.writeInteger(Int64(0))
@@ -127,6 +129,11 @@ final class MemoryDeliveryStore: DeliveryStore {
             state.looks += 1
             return (state.firstOffsets[key] ?? 0, Int64(state.queues[key]?.count ?? 0))
         }
+    }
+
+    func storedMillis(topic: String, queueID: Int32, offset: Int64) -> Int64? {
+        let messages = messages(topic, queueID: queueID)
+        return messages.indices.contains(Int(offset)) ? messages[Int(offset)].storedMillis : nil
     }
 
     func readRecords(
