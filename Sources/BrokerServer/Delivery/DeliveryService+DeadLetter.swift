@@ -14,10 +14,15 @@ extension DeliveryService {
     ) {
         let key = subscription.key
         var buffer = ByteBuffer()
-        let record = dependencies.store.readRecord(
+        let reading = dependencies.store.readRecord(
             topic: key.topic, queueID: deadLetter.queueID, offset: deadLetter.offset,
             maxBytes: configuration.popBytesMax, into: &buffer)
-        guard let record, let view = MessageRecord(buffer, range: record.range) else {
+        if case .gone = reading {
+            // There is nothing to copy, and never will be.
+            settle(deadLetter, of: subscription)
+            return completion(nil)
+        }
+        guard let record = reading.record, let view = MessageRecord(buffer, range: record.range) else {
             logger.warning(
                 "dead letter cannot be read",
                 metadata: ["topic": "\(key.topic)", "queue": "\(deadLetter.queueID)", "offset": "\(deadLetter.offset)"])

@@ -45,20 +45,30 @@ extension DeliveryStore {
             matching: matching, accepting: nil)
     }
 
-    /// Reads one record to the end of the buffer; nil, with the buffer as before, when it cannot be read.
+    /// Reads one record to the end of the buffer, which stays as before when there is none.
     func readRecord(
         topic: String, queueID: Int32, offset: Int64, maxBytes: Int, into buffer: inout ByteBuffer
-    ) -> RecordBatch.Record? {
+    ) -> RecordReading {
         let start = buffer.writerIndex
         let read = readRecords(
             topic: topic, queueID: queueID, from: offset, maxCount: 1, maxBytes: maxBytes, into: &buffer, matching: nil)
-        // The store steps over what it cannot read, to the next message.
-        guard let record = read.records.first, record.queueOffset == offset else {
-            buffer.moveWriterIndex(to: start)
-            return nil
-        }
-        return record
+        if let record = read.records.first, record.queueOffset == offset { return .found(record) }
+        buffer.moveWriterIndex(to: start)
+        // The store steps over a place that holds no message, and waits at one that it cannot read.
+        return read.nextOffset > offset ? .gone : .unreadable
     }
+}
+
+/// What reading one record came to.
+enum RecordReading {
+    case found(RecordBatch.Record)
+    /// No later read will find it: a power failure took it out of the middle of the log, or it is damaged.
+    case gone
+    /// The disk did not give it; it may the next time.
+    case unreadable
+
+    /// The record, if it was read.
+    var record: RecordBatch.Record? { if case .found(let record) = self { record } else { nil } }
 }
 
 /// Records read from a queue.

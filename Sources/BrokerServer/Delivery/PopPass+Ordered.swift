@@ -66,7 +66,7 @@ extension PopPass {
             var buffer = ByteBuffer()
             let record = service.dependencies.store.readRecord(
                 topic: key.topic, queueID: queueID, offset: offset, maxBytes: 1, into: &buffer)
-            return record.flatMap { Self.orderKey(buffer, $0.range) }
+            return record.record.flatMap { Self.orderKey(buffer, $0.range) }
         }
     }
 

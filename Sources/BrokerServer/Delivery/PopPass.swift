@@ -167,8 +167,9 @@ struct PopPass {
                     redelivery, popMillis: nowMillis, visibleAtMillis: visibleAtMillis, attemptKey: attemptKey)
                 redelivered.append(redelivery)
                 lowest[queueID] = min(lowest[queueID] ?? .max, redelivery.offset)
-            case .unwanted:
-                // As for new messages: what the group's filter does not let pass is done.
+            case .unwanted, .gone:
+                // As for new messages: what the group's filter does not let pass is done, and so is what is not there.
+                // Kept, it would hold up its message group for good.
                 state.queues[Int(queueID)]?.ledger.settle(offset: redelivery.offset)
                 state.record(.done(offset: redelivery.offset), queueID: queueID)
             case .unreadable:
@@ -183,6 +184,7 @@ struct PopPass {
         case taken
         /// It is there, but does not pass the filter.
         case unwanted
+        case gone
         case unreadable
     }
 
@@ -191,9 +193,14 @@ struct PopPass {
 
     private mutating func read(_ redelivery: Redelivery, _ queueID: Int32) -> Reading {
         let start = body.writerIndex
-        let record = service.dependencies.store.readRecord(
+        let record: RecordBatch.Record
+        switch service.dependencies.store.readRecord(
             topic: key.topic, queueID: queueID, offset: redelivery.offset, maxBytes: max(1, bytesLeft), into: &body)
-        guard let record else { return .unreadable }
+        {
+        case .found(let found): record = found
+        case .gone: return .gone
+        case .unreadable: return .unreadable
+        }
         let filter = waiter.filter
         let isWanted =
             filter.mayMatch(tagsCode: record.tagsCode)

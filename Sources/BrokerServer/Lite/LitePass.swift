@@ -95,18 +95,31 @@ struct LitePass {
         }
         var delivery = LedgerChange.OrderedDelivery(
             from: from, popMillis: nowMillis, visibleAtMillis: visibleAtMillis, attemptKey: attemptKey)
-        for redelivery in redeliveries {
-            guard hasRoom, read(redelivery, queue) else { break }
+        var goneCount = 0
+        reading: for redelivery in redeliveries {
+            guard hasRoom else { break }
+            switch read(redelivery, queue) {
+            case .found: break
+            case .gone:
+                state.queues[0]?.ledger.settle(offset: redelivery.offset)
+                state.record(.done(offset: redelivery.offset), queueID: 0)
+                goneCount += 1
+                continue reading
+            case .unreadable: break reading
+            }
             state.queues[0]?.ledger.redeliver(
                 redelivery, popMillis: nowMillis, visibleAtMillis: visibleAtMillis, attemptKey: attemptKey)
             delivery.redelivered.append(redelivery)
         }
-        if delivery.redelivered.count < redeliveries.count {
+        if delivery.redelivered.count + goneCount < redeliveries.count {
             if delivery.redelivered.isEmpty { return .unreadable(retryMillis: nowMillis + PopPass.unreadableMillis) }
         } else if newMax > 0, hasRoom {
             takeNew(queue, from: from, max: newMax, into: &delivery, &state)
         }
-        guard !delivery.isEmpty else { return .empty }
+        guard !delivery.isEmpty else {
+            // Behind what is gone there may be more, which another look finds.
+            return goneCount > 0 ? .unreadable(retryMillis: nowMillis + PopPass.unreadableMillis) : .empty
+        }
         state.record(.ordered(delivery), queueID: 0)
         let count = delivery.new.count + delivery.redelivered.count
         guard count > 0 else { return .empty }
@@ -157,14 +170,14 @@ struct LitePass {
             &state, SubscriptionKey(group: request.group, topic: queue), queueID: 0, start: .latest)
     }
 
-    private mutating func read(_ redelivery: Redelivery, _ queue: String) -> Bool {
-        let record = delivery.dependencies.store.readRecord(
+    private mutating func read(_ redelivery: Redelivery, _ queue: String) -> RecordReading {
+        let reading = delivery.dependencies.store.readRecord(
             topic: queue, queueID: 0, offset: redelivery.offset, maxBytes: max(1, bytesLeft), into: &body)
-        guard let record else { return false }
+        guard let record = reading.record else { return reading }
         if redelivery.attempt > 1 {
             StoredRecordFields.addReconsumeTimes(redelivery.attempt - 1, to: &body, record: record.range)
         }
         messages.append(PoppedMessage(record, queueID: 0, attempt: redelivery.attempt, in: body))
-        return true
+        return reading
     }
 }

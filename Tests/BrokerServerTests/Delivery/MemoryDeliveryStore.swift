@@ -24,6 +24,7 @@ final class MemoryDeliveryStore: DeliveryStore {
         var logOffset: Int64 = 0
         var failsAppends = false
         var unreadable: Set<Int64> = []
+        var lost: [Key: Set<Int64>] = [:]
         var appends = 0
         /// Messages that are on the disk only.
         var cold: [Key: Set<Int64>] = [:]
@@ -36,6 +37,10 @@ final class MemoryDeliveryStore: DeliveryStore {
 
     func failAppends(_ fails: Bool = true) { state.withLockedValue { $0.failsAppends = fails } }
     func makeUnreadable(_ offsets: Set<Int64>) { state.withLockedValue { $0.unreadable = offsets } }
+    /// Loses messages in the middle of a queue, as a power failure does with pages that were not written in order.
+    func lose(_ offsets: Set<Int64>, _ topic: String = "T", queueID: Int32 = 0) {
+        state.withLockedValue { $0.lost[Key(topic: topic, queueID: queueID), default: []].formUnion(offsets) }
+    }
     /// Takes messages of a queue out of memory.
     func makeCold(_ offsets: some Sequence<Int64>, _ topic: String = "T", queueID: Int32 = 0) {
         state.withLockedValue { $0.cold[Key(topic: topic, queueID: queueID), default: []].formUnion(offsets) }
@@ -140,8 +145,9 @@ final class MemoryDeliveryStore: DeliveryStore {
         topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, into buffer: inout ByteBuffer,
         matching: ((Int64) -> Bool)?, accepting: ((UnsafeRawBufferPointer) -> Bool)?
     ) -> RecordBatch {
-        let (messages, unreadable) = state.withLockedValue { state in
-            (state.queues[Key(topic: topic, queueID: queueID)] ?? [], state.unreadable)
+        let key = Key(topic: topic, queueID: queueID)
+        let (messages, unreadable, lost) = state.withLockedValue { state in
+            (state.queues[key] ?? [], state.unreadable, state.lost[key] ?? [])
         }
         var batch = RecordBatch(records: [], nextOffset: from)
         var bytes = 0
@@ -149,7 +155,7 @@ final class MemoryDeliveryStore: DeliveryStore {
             let message = messages[Int(batch.nextOffset)]
             guard !unreadable.contains(batch.nextOffset) else { break }
             let passes =
-                (matching?(message.tagsCode) ?? true)
+                !lost.contains(batch.nextOffset) && (matching?(message.tagsCode) ?? true)
                 && (accepting.map { message.bytes.withUnsafeReadableBytes($0) } ?? true)
             if passes {
                 guard batch.records.isEmpty || bytes + message.bytes.readableBytes <= maxBytes else { break }

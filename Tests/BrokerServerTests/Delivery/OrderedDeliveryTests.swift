@@ -40,6 +40,22 @@ import Testing
             world.pop(ordered())?.messages.map { [$0.queueID, Int32($0.queueOffset)] } == [[0, 0], [0, 2], [1, 0]])
     }
 
+    @Test func aMessageThatIsGoneHoldsUpNoGroup() throws {
+        let world = try DeliveryWorld()
+        world.sendGroups("aaab")
+        #expect(world.pop(ordered())?.queueOffsets == [0, 3])
+        world.service.flushJournal()
+        // A power failure took two of them: one handed out and one that waits for its turn.
+        world.store.lose([0, 1])
+        let next = try world.restarted()
+        next.advance(1_000)
+        var popped: [Int64] = []
+        for _ in 0..<3 { popped += next.pop(ordered())?.queueOffsets ?? [] }
+        #expect(popped.sorted() == [2, 3])
+        for offset in popped { try next.ack(offset, isOrdered: true) }
+        #expect(next.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 4)
+    }
+
     @Test func onePoisonedGroupDelaysNoOther() throws {
         let world = try DeliveryWorld(retryMaxTimes: 2)
         world.sendGroups("p")

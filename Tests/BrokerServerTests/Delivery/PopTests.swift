@@ -174,6 +174,25 @@ import Testing
         #expect(batch.attempts == [2])
     }
 
+    @Test func aMessageThatIsGoneIsDone() throws {
+        let world = try DeliveryWorld(retryMaxTimes: 1)
+        world.send(3)
+        _ = world.pop()
+        world.store.lose([0])
+        world.advance(1_000)
+        #expect(world.pop()?.queueOffsets == [1, 2])
+        #expect(world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 1)
+        // On the way to the dead-letter queue too.
+        world.store.lose([1])
+        world.advance(1_000)
+        #expect(world.pop() == nil)
+        #expect(world.store.messages("%DLQ%group").count == 1)
+        #expect(world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 3)
+        world.service.flushJournal()
+        let next = try world.restarted()
+        #expect(next.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 3)
+    }
+
     @Test func retentionTakesMessagesOutOfTheLedger() throws {
         let world = try DeliveryWorld()
         world.send(5)

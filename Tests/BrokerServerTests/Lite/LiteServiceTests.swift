@@ -108,6 +108,21 @@ import Testing
         #expect(text(world.pop("1")) == "0/1 1/1 2/1 3/1 4/1")
     }
 
+    @Test func messagesThatAreGoneHoldUpNoLiteTopic() throws {
+        let world = try LiteWorld()
+        try world.control("1", .partialAdd, "a")
+        world.send("a", 3)
+        #expect(text(world.pop("1")) == "0/1 1/1 2/1")
+        world.world.store.lose([0], world.queue("a"))
+        world.advance(1_000)
+        #expect(text(world.pop("1")) == "1/2 2/2")
+        world.world.store.lose([1, 2], world.queue("a"))
+        world.send("a")
+        let waiting = world.pop("1")
+        for _ in 0..<3 { world.advance(1_000) }
+        #expect(text(waiting) == "3/1")
+    }
+
     @Test func quotasAreKept() throws {
         var limits = LiteService.Limits()
         limits.subscriptions.subscriptionsMax = 3
