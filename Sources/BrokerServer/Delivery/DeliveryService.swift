@@ -105,20 +105,26 @@ package final class DeliveryService: Sendable {
     /// Rebuilds the ledgers from the last snapshot and the records after it; the store is open, nothing is served yet.
     package func recover() throws(BrokerError) {
         startMillis.store(dependencies.nowMillis(), ordering: .relaxed)
-        let (image, needsSnapshot) = try journal.recover()
-        for (key, queues) in image.ordered { restore(queues, of: table.findOrMake(key)) }
+        var (image, needsSnapshot) = try journal.recover()
+        for (key, queues) in image.ordered {
+            let isCut = restore(queues, of: table.findOrMake(key))
+            needsSnapshot = needsSnapshot || isCut
+        }
         guard needsSnapshot, !journal.snapshot(table.all) else { return }
         throw BrokerError(.registryFile, "the snapshot of the ack ledgers cannot be saved")
     }
 
     /// Puts in recovered ledgers, cut to what the queues hold before new messages come: a power failure may have taken
-    /// messages from the end of a queue, and their offsets will be given to others.
-    private func restore(_ queues: [Int32: AckLedger], of subscription: Subscription) {
+    /// messages from the end of a queue, and their offsets will be given to others. Whether it did: that must be on the
+    /// disk before anything is given out, or the next start would take the other messages for done.
+    private func restore(_ queues: [Int32: AckLedger], of subscription: Subscription) -> Bool {
+        var isCut = false
         let mustList = subscription.withState { state in
             for (queueID, ledger) in queues.sorted(by: { $0.key < $1.key })
             where queueID >= 0 && queueID < Self.queueIDMax {
                 let bounds = dependencies.store.bounds(topic: subscription.key.topic, queueID: queueID)
                 var ledger = ledger
+                if ledger.nextOffset > bounds.max { isCut = true }
                 if ledger.reconcile(minOffset: bounds.min, maxOffset: bounds.max) {
                     state.record(.reconcile(minOffset: bounds.min, maxOffset: bounds.max), queueID: queueID)
                 }
@@ -129,6 +135,7 @@ package final class DeliveryService: Sendable {
             return state.mustList()
         }
         if mustList { journal.list(subscription) }
+        return isCut
     }
 
     /// No topic has a queue beyond.

@@ -139,6 +139,8 @@ extension LedgerJournal {
                 "no snapshot of the ack ledgers and their first records are gone: committed offsets are used",
                 metadata: ["records": "\(bounds.min)-\(bounds.max)"])
             next = bounds.max
+            // What is written from now on lies behind the gap too: the next start must find a snapshot before it.
+            needsSnapshot = true
         }
         let first = next
         let bytes = try replay(from: next, to: bounds.max, on: &image)

@@ -155,6 +155,38 @@ import Testing
         #expect(next.pop()?.queueOffsets == [2, 3, 4, 5])
     }
 
+    @Test func whatFollowsAStartWithoutASnapshotIsKept() throws {
+        let world = try DeliveryWorld()
+        world.send(3)
+        _ = world.pop()
+        world.service.flushJournal()
+        // A power failure: the first record is gone, and no snapshot was taken yet.
+        world.store.expire(LedgerJournal.topic, before: 1)
+        let next = try world.restarted()
+        #expect(next.pop()?.queueOffsets == [0, 1, 2])
+        try next.ack(1)
+        next.service.flushJournal()
+        let last = try next.restarted()
+        last.advance(1_000)
+        let batch = try #require(last.pop())
+        #expect(batch.queueOffsets == [0, 2])
+        #expect(batch.attempts == [2, 2])
+    }
+
+    @Test func aCutLedgerStaysCut() throws {
+        let world = try DeliveryWorld()
+        world.send(5)
+        _ = world.pop()
+        for offset: Int64 in 0..<5 { try world.ack(offset) }
+        world.service.flushJournal()
+        // A power failure takes messages, but not the records behind them.
+        world.store.truncate("T", to: 3)
+        let next = try world.restarted()
+        next.send(2)
+        // Killed before the journal was flushed.
+        #expect(try next.restarted().pop()?.queueOffsets == [3, 4])
+    }
+
     @Test func aLostTailOfTheLogTakesItsAcksWithIt() throws {
         let world = try DeliveryWorld()
         world.send(5)
