@@ -112,6 +112,21 @@ import Testing
         #expect(ledger.ack(offset: 0, popMillis: 1000, isOrdered: false) == .acked(opensQueue: true))
     }
 
+    @Test func nobodyKeepsADeadLetter() {
+        var ledger = ledger(delivered: [0])
+        #expect(ledger.takeDue(nowMillis: 1100, maxCount: 32, maxAttempts: 1).deadLetters.count == 1)
+        // Its copy is on the way: then the next message of its group would go, though somebody works on this one.
+        #expect(ledger.changeInvisible(offset: 0, popMillis: 1000, visibleAtMillis: 9000) == .staleHandle)
+        // Who is done with it may say so, and with more attempts it is like any other.
+        let plan = ledger.takeDue(nowMillis: 1_000_000, maxCount: 32, maxAttempts: 2)
+        for redelivery in plan.redeliver {
+            ledger.redeliver(redelivery, popMillis: 1_000_000, visibleAtMillis: 1_000_100)
+        }
+        #expect(
+            ledger.changeInvisible(offset: 0, popMillis: 1_000_000, visibleAtMillis: 1_000_200)
+                == .changed(visibleAtMillis: 1_000_200))
+    }
+
     @Test func deadLettersAfterTheLastAttempt() {
         var ledger = ledger(delivered: [0])
         for redelivery in ledger.takeDue(nowMillis: 1100, maxCount: 1, maxAttempts: 2).redeliver {

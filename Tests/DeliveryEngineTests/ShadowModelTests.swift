@@ -25,6 +25,8 @@ private struct Shadow {
 
     var messages: [State] = []
     var handles: [(offset: Int64, popMillis: Int64)] = []
+    /// On their way to the dead-letter queue, where they have not arrived.
+    var deadLetters: Set<Int64> = []
 }
 
 @Suite struct ShadowModelTests {
@@ -100,6 +102,7 @@ private struct Shadow {
             #expect(dead.attempt == Self.maxAttempts)
             guard Bool.random(using: &world.random) else {
                 // The move failed: it stays in flight, invisible for the hold.
+                world.shadow.deadLetters.insert(dead.offset)
                 let entry = world.ledger.entry(offset: dead.offset)
                 world.shadow.messages[Int(dead.offset)] = .inFlight(
                     attempt: dead.attempt, firstPop: entry?.firstPopMillis ?? 0,
@@ -164,6 +167,7 @@ private struct Shadow {
         case .done: #expect(outcome == .alreadyDone)
         case .inFlight(_, let firstPop, _) where handle.popMillis < firstPop:
             #expect(outcome == .staleHandle)
+        case .inFlight where world.shadow.deadLetters.contains(handle.offset): #expect(outcome == .staleHandle)
         case .inFlight(let attempt, let firstPop, _):
             #expect(outcome == .changed(visibleAtMillis: visibleAt))
             world.shadow.messages[Int(handle.offset)] = .inFlight(

@@ -17,7 +17,7 @@ package enum ChangeOutcome: Sendable, Hashable {
     case changed(visibleAtMillis: Int64)
     /// The message is done; nothing changed.
     case alreadyDone
-    /// The handle is of an earlier delivery; nothing changed.
+    /// The handle is of an earlier delivery, or the message is on its way to the dead-letter queue; nothing changed.
     case staleHandle
     /// The message has not been handed out, as far as the ledger knows; nothing changed.
     case neverDelivered
@@ -42,7 +42,7 @@ extension AckLedger {
         guard offset < nextOffset else { return .neverDelivered }
         guard let index = index(of: offset) else { return .alreadyDone }
         guard !self[index: index].isDeferred else { return .neverDelivered }
-        guard popMillis >= self[index: index].firstPopMillis else { return .staleHandle }
+        guard popMillis >= self[index: index].firstPopMillis, !deadLetters.contains(offset) else { return .staleHandle }
         setVisible(index: index, atMillis: visibleAtMillis)
         return .changed(visibleAtMillis: visibleAtMillis)
     }

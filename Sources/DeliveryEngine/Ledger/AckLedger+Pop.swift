@@ -58,7 +58,7 @@ extension AckLedger {
             let attempt = self[index: index].attempt
             if attempt >= maxAttempts {
                 plan.deadLetters.append(Redelivery(offset: item.offset, attempt: attempt))
-                setVisible(index: index, atMillis: nowMillis + limits.deadLetterHoldMillis)
+                holdDeadLetter(index: index, nowMillis: nowMillis)
                 continue
             }
             lowest = min(lowest, item.offset)

@@ -93,6 +93,9 @@ package struct AckLedger: Sendable {
     // Has an item for the visible time of every live entry, and stale ones besides; purged when these prevail. While
     // `order` is there a deferred entry has its item only when it is the first of its group.
     var due = MinHeap<DueItem>()
+    // On their way to the dead-letter queue: whoever had them last cannot keep them. Not stored, as a start begins the moves
+    // anew.
+    private(set) var deadLetters: Set<Int64> = []
     // The message groups of all live entries, while ordered pops are what comes.
     var order: OrderIndex?
 
@@ -175,6 +178,12 @@ package struct AckLedger: Sendable {
         due.push(DueItem(visibleAtMillis: entry.visibleAtMillis, offset: entry.offset))
     }
 
+    /// Keeps an entry that had all its attempts, so that a failed move to the dead-letter queue is tried again.
+    mutating func holdDeadLetter(index: Int, nowMillis: Int64) {
+        deadLetters.insert(entries[index].offset)
+        setVisible(index: index, atMillis: nowMillis + limits.deadLetterHoldMillis)
+    }
+
     mutating func setVisible(index: Int, atMillis: Int64) {
         entries[index].visibleAtMillis = atMillis
         due.push(DueItem(visibleAtMillis: atMillis, offset: entries[index].offset))
@@ -185,6 +194,7 @@ package struct AckLedger: Sendable {
     mutating func setAttempt(index: Int, _ attempt: Int32, popMillis: Int64) {
         if entries[index].isDeferred { deferredCount -= 1 }
         entries[index].attempt = attempt
+        if !deadLetters.isEmpty { deadLetters.remove(entries[index].offset) }
         entries[index].firstPopMillis = popMillis
     }
 
@@ -193,6 +203,7 @@ package struct AckLedger: Sendable {
     mutating func remove(index: Int) -> Bool {
         let entry = entries[index]
         if entry.isDeferred { deferredCount -= 1 }
+        if !deadLetters.isEmpty { deadLetters.remove(entry.offset) }
         entries[index].attempt = -1
         liveCount -= 1
         if liveCount == 0 {
@@ -230,6 +241,7 @@ package struct AckLedger: Sendable {
         head = 0
         liveCount = 0
         deferredCount = 0
+        deadLetters = []
         due.removeAll()
         order = nil
     }

@@ -36,7 +36,7 @@ extension AckLedger {
             let taken = dead.prefix(limits.deadLettersPerPopMax)
             for entry in taken {
                 guard let index = index(of: entry.offset) else { continue }
-                setVisible(index: index, atMillis: nowMillis + limits.deadLetterHoldMillis)
+                holdDeadLetter(index: index, nowMillis: nowMillis)
             }
             return .deadLetters(taken.map { Redelivery(offset: $0.offset, attempt: $0.attempt) })
         }
