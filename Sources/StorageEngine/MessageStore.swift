@@ -227,9 +227,11 @@ package final class MessageStore: Sendable {
     // MARK: Appending
 
     /// Appends a message. With ASYNC_FLUSH the completion has run when this returns; with SYNC_FLUSH it runs on the
-    /// flush thread.
-    package func append(_ message: StoreMessage, completion: @escaping @Sendable (AppendOutcome) -> Void) {
-        finish(completion) { () throws(StoreError) in
+    /// flush thread, as it does when the message must be durable.
+    package func append(
+        _ message: StoreMessage, isDurable: Bool = false, completion: @escaping @Sendable (AppendOutcome) -> Void
+    ) {
+        finish(isDurable: isDurable, completion) { () throws(StoreError) in
             // No array for a lone message: this is the hot path.
             var record = CollectionOfOne(try encode(message))
             return try place(&record, of: message)
@@ -264,7 +266,8 @@ package final class MessageStore: Sendable {
 
     /// Completes an append at its durability point.
     private func finish(
-        _ completion: @escaping @Sendable (AppendOutcome) -> Void, _ append: () throws(StoreError) -> AppendReceipt
+        isDurable: Bool = false, _ completion: @escaping @Sendable (AppendOutcome) -> Void,
+        _ append: () throws(StoreError) -> AppendReceipt
     ) {
         let receipt: AppendReceipt
         do throws(StoreError) {
@@ -272,7 +275,7 @@ package final class MessageStore: Sendable {
         } catch {
             return completion(.failed(error))
         }
-        if configuration.flushMode == .synchronous || log.isSlow {
+        if isDurable || configuration.flushMode == .synchronous || log.isSlow {
             flusher.wait(
                 Flusher.Waiter(
                     end: receipt.logOffset + Int64(receipt.size), receipt: receipt, sinceMillis: clock.nowMillis,

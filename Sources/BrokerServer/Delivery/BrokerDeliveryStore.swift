@@ -81,7 +81,7 @@ package struct BrokerDeliveryStore: DeliveryStore {
             bornHost: original.map { SocketHost(bytes: $0.bornHost.address, port: $0.bornHost.port) } ?? storeHost,
             storeHost: storeHost, reconsumeTimes: original?.reconsumeTimes ?? 0,
             properties: ByteBuffer(string: record.properties), body: record.body)
-        store.append(message) { outcome in
+        store.append(message, isDurable: record.isDurable) { outcome in
             switch outcome {
             case .stored(let receipt): completion(.success(receipt.queueOffset))
             case .failed(let error): completion(.failure(DeliveryStoreError("\(error)")))

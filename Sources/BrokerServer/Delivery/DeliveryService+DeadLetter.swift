@@ -6,7 +6,8 @@ import RemotingCodec
 extension DeliveryService {
     /// Copies a message that had all its attempts to the group's dead-letter queue, and only then counts it as done.
     ///
-    /// A crash between the two leaves a second copy, never none. When anything fails, the message becomes visible again
+    /// A crash between the two leaves a second copy, never none: the message itself may be on the disk for long, so its
+    /// copy must be there too, whatever flush mode the store has. When anything fails, the message becomes visible again
     /// after the ledger's hold and the move is tried anew.
     func move(
         _ deadLetter: DeadLetter, of subscription: Subscription,
@@ -30,7 +31,8 @@ extension DeliveryService {
         }
         let topic = NameRules.dlqTopic(key.group)
         let copy = NewRecord(
-            topic: topic, properties: Self.deadLetterProperties(view, key: key), body: view.body, original: view)
+            topic: topic, properties: Self.deadLetterProperties(view, key: key), body: view.body, original: view,
+            isDurable: true)
         dependencies.createTopic(
             TopicConfig(name: topic, readQueueCount: 1, writeQueueCount: 1, permission: [.read, .write])
         ) { [self] isThere in

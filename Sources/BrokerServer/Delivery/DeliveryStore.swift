@@ -116,13 +116,19 @@ package struct NewRecord: Sendable {
     package var body: ByteBuffer
     /// The record it is a copy of, whose other fields it keeps; nil for one of the broker's own.
     package var original: MessageRecord?
+    /// It is stored once it is on the disk, however the store flushes.
+    package var isDurable: Bool
 
     /// A message for queue 0 of a topic.
-    package init(topic: String, properties: String = "", body: ByteBuffer, original: MessageRecord? = nil) {
+    package init(
+        topic: String, properties: String = "", body: ByteBuffer, original: MessageRecord? = nil,
+        isDurable: Bool = false
+    ) {
         self.topic = topic
         self.properties = properties
         self.body = body
         self.original = original
+        self.isDurable = isDurable
     }
 }
 

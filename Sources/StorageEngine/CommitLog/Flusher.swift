@@ -132,7 +132,7 @@ final class Flusher: Sendable {
         }
         return log.state.wait(on: CommitLog.Condition.flusher, timeoutMillis: intervalMillis) { [waiting] state in
             if state.isClosed { return true }
-            // Only producers that are slowed down wait here.
+            // Only what must be durable waits here, and producers that are slowed down.
             if waiting.withLock({ !$0.waiters.isEmpty }) { return false }
             state.flusherIsParked = true
             return nil

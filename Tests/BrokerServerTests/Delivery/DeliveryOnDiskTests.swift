@@ -210,6 +210,10 @@ private final class DiskWorld: Sendable {
             world.advance(1_000)
         }
         #expect(world.pop() == nil)
+        // The copy is flushed first.
+        for _ in 0..<1_000 where world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 0 {
+            usleep(10_000)
+        }
         #expect(world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 1)
         try world.close()
 

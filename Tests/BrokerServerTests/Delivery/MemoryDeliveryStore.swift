@@ -23,6 +23,10 @@ final class MemoryDeliveryStore: DeliveryStore {
         var firstOffsets: [Key: Int64] = [:]
         var logOffset: Int64 = 0
         var failsAppends = false
+        var failsFlushes = false
+        /// Completions of durable records, while the disk takes its time.
+        var unflushed: [@Sendable () -> Void]?
+        var flushedCounts: [Key: Int] = [:]
         var unreadable: Set<Int64> = []
         var lost: [Key: Set<Int64>] = [:]
         var appends = 0
@@ -37,6 +41,13 @@ final class MemoryDeliveryStore: DeliveryStore {
 
     func failAppends(_ fails: Bool = true) { state.withLockedValue { $0.failsAppends = fails } }
     func makeUnreadable(_ offsets: Set<Int64>) { state.withLockedValue { $0.unreadable = offsets } }
+    func failFlushes(_ fails: Bool = true) { state.withLockedValue { $0.failsFlushes = fails } }
+    /// Lets durable records wait until ``synchronize()``.
+    func holdFlushes() { state.withLockedValue { $0.unflushed = [] } }
+    /// Messages of a topic's first queue that are on the disk.
+    func flushedCount(_ topic: String) -> Int {
+        state.withLockedValue { $0.flushedCounts[Key(topic: topic, queueID: 0)] ?? 0 }
+    }
     /// Loses messages in the middle of a queue, as a power failure does with pages that were not written in order.
     func lose(_ offsets: Set<Int64>, _ topic: String = "T", queueID: Int32 = 0) {
         state.withLockedValue { $0.lost[Key(topic: topic, queueID: queueID), default: []].formUnion(offsets) }
@@ -206,10 +217,25 @@ final class MemoryDeliveryStore: DeliveryStore {
             return state.failsAppends
         }
         guard !fails else { return completion(.failure(DeliveryStoreError("the disk is full"))) }
-        completion(
-            .success(
-                add(
-                    record.topic, properties: record.properties, body: record.body,
-                    reconsumeTimes: record.original?.reconsumeTimes ?? 0)))
+        let offset = add(
+            record.topic, properties: record.properties, body: record.body,
+            reconsumeTimes: record.original?.reconsumeTimes ?? 0)
+        let isHeld = state.withLockedValue { state in
+            guard record.isDurable, state.unflushed != nil else { return false }
+            state.unflushed?.append { completion(.success(offset)) }
+            return true
+        }
+        if !isHeld { completion(.success(offset)) }
+    }
+
+    func synchronize() -> Bool {
+        let held = state.withLockedValue { state -> [@Sendable () -> Void]? in
+            guard !state.failsFlushes else { return nil }
+            state.flushedCounts = state.queues.mapValues(\.count)
+            defer { state.unflushed = nil }
+            return state.unflushed ?? []
+        }
+        for complete in held ?? [] { complete() }
+        return held != nil
     }
 }

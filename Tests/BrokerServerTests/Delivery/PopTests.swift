@@ -243,6 +243,19 @@ import Testing
         #expect(world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 1)
     }
 
+    @Test func aDeadLetterIsDoneOnceItsCopyIsOnTheDisk() throws {
+        let world = try DeliveryWorld(retryMaxTimes: 0)
+        world.send(1)
+        #expect(world.pop()?.attempts == [1])
+        world.advance(1_000)
+        world.store.holdFlushes()
+        #expect(world.pop() == nil)
+        #expect(world.store.messages("%DLQ%group").count == 1)
+        #expect(world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 0)
+        #expect(world.store.synchronize())
+        #expect(world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 1)
+    }
+
     @Test func deletingATopicAnswersWaitersAndForgets() throws {
         let world = try DeliveryWorld()
         world.send(1)

@@ -26,6 +26,21 @@ import Testing
         try store.close()
     }
 
+    @Test func whatMustBeDurableIsAnsweredByTheFlushInEitherMode() throws {
+        let store = StoreFixture().makeStore()
+        _ = try store.open(driving: .steps)
+        let stored = NIOLockedValueBox<[String]>([])
+        for (name, isDurable) in [("one", true), ("two", false)] {
+            store.append(StoreFixture.message(name), isDurable: isDurable) { answer in
+                if answer.receipt != nil { stored.withLockedValue { $0.append(name) } }
+            }
+        }
+        #expect(stored.withLockedValue { $0 } == ["two"])
+        store.flushStep()
+        #expect(stored.withLockedValue { $0 } == ["two", "one"])
+        try store.close()
+    }
+
     @Test func closingFlushesAndDispatchesWhatIsLeft() throws {
         let fixture = StoreFixture()
         let store = fixture.makeStore()
