@@ -310,6 +310,11 @@ package final class MessageStore: Sendable {
         return try log.append(&records, topic: first.topic, queue: queue, light: light, nowMillis: clock.nowMillis)
     }
 
+    /// Makes everything appended so far durable, whatever the flush mode; waits for the disk.
+    package func synchronize() throws(StoreError) {
+        if let failure = flusher.flush() { throw failure }
+    }
+
     // MARK: Reading
 
     /// Appends records of a queue to `buffer`, from an offset on, as long as they fit the limits and pass `matching`

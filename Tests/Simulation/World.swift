@@ -134,6 +134,8 @@ private final class SteppedDeliveryStore: DeliveryStore {
             matching: matching, accepting: accepting)
     }
 
+    func synchronize() -> Bool { inner.synchronize() }
+
     func appendRecord(
         _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void
     ) {

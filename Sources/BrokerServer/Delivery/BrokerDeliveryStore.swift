@@ -70,6 +70,9 @@ package struct BrokerDeliveryStore: DeliveryStore {
         return buffer.readableBytes
     }
 
+    /// Flushes the log.
+    package func synchronize() -> Bool { (try? store.synchronize()) != nil }
+
     /// Appends to the store, for queue 0.
     package func appendRecord(
         _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void

@@ -23,6 +23,9 @@ package protocol DeliveryStore: Sendable {
     /// Brings records into memory, waiting for the disk; returns how many bytes. The first comes whatever its size.
     func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int
 
+    /// Makes everything appended so far durable, waiting for the disk; false when that failed.
+    func synchronize() -> Bool
+
     /// Appends a message to queue 0 of its topic; the completion gets its offset in that queue, on any thread.
     func appendRecord(
         _ record: NewRecord, completion: @escaping @Sendable (Result<Int64, DeliveryStoreError>) -> Void)

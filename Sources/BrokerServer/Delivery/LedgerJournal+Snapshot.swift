@@ -60,14 +60,20 @@ extension LedgerJournal {
         if wantsOffsets { saveOffsets(nowMillis: now) }
     }
 
-    /// Writes down what was just forgotten, ledgers and committed offsets.
+    /// Writes down what was just forgotten, ledgers and committed offsets. It must be on the disk before the deletion is:
+    /// a power failure would have the old ledgers serve the messages of a new topic of that name.
     func persistDeletion() {
         flush()
+        if !store.synchronize() { logger.error("the deletion of ack ledgers cannot be flushed") }
         saveOffsets(nowMillis: nowMillis())
     }
 
     private func saveOffsets(nowMillis: Int64) {
         output.withLockedValue { $0.offsetsSavedMillis = nowMillis }
+        // An offset that outlives the messages before it would hide those that get their places.
+        guard !offsets.isDirty || store.synchronize() else {
+            return logger.error("consumer offsets cannot be saved", metadata: ["error": "the log cannot be flushed"])
+        }
         do {
             try offsets.save()
         } catch {

@@ -282,6 +282,30 @@ import Testing
         #expect(next.pop()?.queueOffsets == [1])
     }
 
+    @Test func aDeletionIsFlushed() throws {
+        let world = try DeliveryWorld()
+        world.send(3)
+        _ = world.pop()
+        world.service.flushJournal()
+        world.service.topicDeleted("T")
+        #expect(world.store.flushedCount(LedgerJournal.topic) == 2)
+    }
+
+    @Test func offsetsAreSavedOnceTheMessagesBeforeThemAreOnTheDisk() throws {
+        let world = try DeliveryWorld()
+        world.send(3)
+        world.service.commitOffset(group: "group", topic: "T", queueID: 0, offset: 3)
+        world.store.failFlushes()
+        world.advance(5_000)
+        world.service.flushJournal()
+        #expect(world.files.content("consumerOffset.json") == nil)
+        world.store.failFlushes(false)
+        world.advance(5_000)
+        world.service.flushJournal()
+        #expect(world.files.content("consumerOffset.json") != nil)
+        #expect(world.store.flushedCount("T") == 3)
+    }
+
     @Test func progressIsInApachesFile() throws {
         let world = try DeliveryWorld(queueCount: 2)
         world.send(3, queueID: 1)
