@@ -16,10 +16,10 @@ import Testing
     /// queues of a deleted topic that came back (2841, 3478), a file read whose name was not on the disk (2560), deliveries
     /// of messages that a hole took, which held up their groups (1387, 3116), a journal without its first record and
     /// without a snapshot (1469), dead letters done before their copies were on the disk (1568, 3639), a dead letter that
-    /// a consumer kept while its group went on (3469).
+    /// a consumer kept while its group went on (3469), pages lost by a flush that failed at a start (8376).
     @Test(arguments: [
         UInt64(10), 27, 72, 85, 104, 154, 196, 239, 280, 778, 834, 836, 1_387, 1_469, 1_568, 2_560, 2_781, 2_841, 3_116,
-        3_469, 3_478, 3_639,
+        3_469, 3_478, 3_639, 8_376,
     ])
     func keepsPromisesOnceBroken(seed: UInt64) {
         let result = Simulation(seed: seed).run()

@@ -316,9 +316,13 @@ final class LogSegments: Sendable {
     /// After a flush that failed, pages count as clean though they are not on the disk: `rewriting` makes them dirty.
     func makeDurable(from offset: Int64, rewriting: Bool) throws(StoreError) {
         for segment in all where segment.end > offset {
-            try StoreError.wrap { () throws(FileSystemError) in
+            do throws(FileSystemError) {
                 if rewriting { try segment.rewrite(from: offset) }
                 try segment.synchronize(from: offset, to: segment.end)
+            } catch {
+                // The next start must not take these pages for clean either.
+                noteLostPages()
+                throw StoreError(error)
             }
         }
     }
