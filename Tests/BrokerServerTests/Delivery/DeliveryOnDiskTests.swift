@@ -210,10 +210,14 @@ private final class DiskWorld: Sendable {
             world.advance(1_000)
         }
         #expect(world.pop() == nil)
-        // The copy is flushed first.
-        for _ in 0..<1_000 where world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 0 {
-            usleep(10_000)
-        }
+        // The copy is flushed first, and what is appended behind it is answered later.
+        let flushed = DispatchSemaphore(value: 0)
+        let message = StoreMessage(
+            topic: "Other", queueId: 0, bornTimestampMillis: 1, bornHost: SocketHost(bytes: [127, 0, 0, 1], port: 5),
+            storeHost: SocketHost(bytes: [127, 0, 0, 1], port: 10911), properties: ByteBuffer(),
+            body: ByteBuffer(string: "behind"))
+        world.store.append(message, isDurable: true) { _ in flushed.signal() }
+        flushed.wait()
         #expect(world.service.progress(group: "group", topic: "T", queueID: 0)?.lowWater == 1)
         try world.close()
 
