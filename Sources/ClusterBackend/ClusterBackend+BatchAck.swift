@@ -28,7 +28,7 @@ extension ClusterBackend {
         let entry = BatchAckBody.Entry(
             consumerGroup: request.group, topic: request.topic, retry: String(handle.topicKind.rawValue),
             startOffset: handle.startOffset, queueId: handle.queueId, reviveQueueId: handle.reviveQueueId,
-            popTimeMillis: handle.popMillis, invisibleMillis: handle.invisibleMillis, acked: [])
+            popTimeMillis: handle.popTimeMillis, invisibleMillis: handle.invisibleMillis, acked: [])
         let index = body.entries.firstIndex { known in
             var known = known
             known.acked = []

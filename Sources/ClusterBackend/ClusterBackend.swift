@@ -146,7 +146,7 @@ package final class ClusterBackend: Backend {
         let handle = ReceiptHandle(
             startOffset: old.queueOffset, popTimeMillis: header.popMillis, invisibleMillis: header.invisibleMillis,
             reviveQueueId: header.reviveQueueId, topicKind: old.topicKind, brokerName: old.brokerName,
-            queueId: old.queueId, queueOffset: old.queueOffset, commitLogOffset: old.logOffset)
+            queueId: old.queueId, queueOffset: old.queueOffset, commitLogOffset: old.commitLogOffset)
         return .success(handle.text)
     }
 
@@ -154,11 +154,11 @@ package final class ClusterBackend: Backend {
     /// often it is asked; Apache's need an ack after it.
     package func deadLetter(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {
         guard let address = request.broker.masterAddress else { return completion(Self.noMaster(request.broker)) }
-        guard request.handle.logOffset >= 0 else {
+        guard request.handle.commitLogOffset >= 0 else {
             return completion(ProxyError(.invalidReceiptHandle, "the receipt handle has no log offset"))
         }
         let header = ConsumerSendMessageBackRequestHeader(
-            offset: request.handle.logOffset, group: request.group, delayLevel: -1,
+            offset: request.handle.commitLogOffset, group: request.group, delayLevel: -1,
             originMessageId: request.messageID.isEmpty ? nil : request.messageID, originTopic: request.storedTopic,
             maxReconsumeTimes: 0, extraInfo: request.handleText)
         client.call(address, code: .consumerSendMsgBack, header: header, timeoutMillis: timeoutMillis) {

@@ -54,7 +54,8 @@ extension LocalBackend {
     func liteHandle(_ request: ReceiptRequest) throws(ServiceError) -> AckRequest {
         try broker.lite.receipt(
             group: request.group, topic: request.storedTopic, liteTopic: request.liteTopic,
-            queueID: request.handle.queueId, offset: request.handle.queueOffset, popMillis: request.handle.popMillis)
+            queueID: request.handle.queueId, offset: request.handle.queueOffset, popMillis: request.handle.popTimeMillis
+        )
     }
 
     func deadLetterLite(_ request: ReceiptRequest, completion: @escaping (ProxyError?) -> Void) {

@@ -101,7 +101,7 @@ package final class LocalBackend: Backend {
     private func handle(_ request: ReceiptRequest) -> AckRequest {
         AckRequest(
             group: request.group, topic: request.storedTopic, queueID: request.handle.queueId,
-            offset: request.handle.queueOffset, popMillis: request.handle.popMillis,
+            offset: request.handle.queueOffset, popMillis: request.handle.popTimeMillis,
             isOrdered: request.handle.reviveQueueId == ReceiptHandle.orderedReviveQueueId)
     }
 
@@ -143,7 +143,7 @@ package final class LocalBackend: Backend {
                 startOffset: old.queueOffset, popTimeMillis: changed.popMillis,
                 invisibleMillis: changed.invisibleMillis, reviveQueueId: changed.reviveQueueID,
                 topicKind: old.topicKind, brokerName: old.brokerName, queueId: old.queueId,
-                queueOffset: old.queueOffset, commitLogOffset: old.logOffset)
+                queueOffset: old.queueOffset, commitLogOffset: old.commitLogOffset)
             completion(.success(fresh.text))
         } catch {
             completion(.failure(Self.receiptError(error)))

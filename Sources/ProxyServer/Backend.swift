@@ -279,7 +279,7 @@ package struct ReceiptRequest: Sendable {
     /// The topic as the client names it.
     package let topic: String
     /// The handle.
-    package let handle: HandleFields
+    package let handle: ReceiptHandle
     /// The broker that made it.
     package let broker: BrokerTarget
     /// The handle's text.

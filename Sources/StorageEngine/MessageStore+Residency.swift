@@ -10,7 +10,8 @@ extension MessageStore {
         guard let (_, _, unit) = oldUnit(topic: topic, queueId: queueId, at: from),
             let segment = segments.segment(at: unit.logOffset)
         else { return false }
-        return !segment.isResident(from: unit.logOffset, count: maxBytes)
+        return !isResident(
+            from: unit.logOffset, to: unit.logOffset + min(Int64(maxBytes), segment.end - unit.logOffset))
     }
 
     /// The unit at an offset of a queue, with the queue and its end, when its record was not written lately.

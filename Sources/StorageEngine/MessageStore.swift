@@ -5,7 +5,8 @@ import NIOCore
 /// The storage engine: a commit log that is the only truth, and consume queues derived from it, in Apache's files.
 ///
 /// `append` may be called from any thread, and waits for the disk only where what was made ready ahead of it is used up.
-/// Threads of the store's own flush, dispatch and keep house, or its owner does by calling the steps. Nothing is readable before its durability point.
+/// Threads of the store's own flush, dispatch and keep house, or its owner does by calling the steps. Nothing is readable
+/// before its durability point.
 package final class MessageStore: Sendable {
     private let configuration: StoreConfiguration
     private let files: any FileSystem

@@ -89,7 +89,7 @@ import Testing
     private func receipt(_ fixture: BackendFixture, kind: Int = 0) throws -> ReceiptRequest {
         let text = "5 1700000000000 60000 3 \(kind) a 2 7 4096"
         return ReceiptRequest(
-            group: "g", topic: "topic", handle: try #require(withText(text) { HandleFields($0) }),
+            group: "g", topic: "topic", handle: try #require(withText(text) { ReceiptHandle($0.bytes) }),
             broker: fixture.broker, handleText: text, messageID: "ID")
     }
 

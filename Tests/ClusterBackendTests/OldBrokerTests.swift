@@ -119,8 +119,8 @@ import Testing
 
     private static func receipt(_ fixture: BackendFixture) -> ReceiptRequest {
         let text = "5 1700000000000 60000 3 0 a 2 7 4096"
-        var handle: HandleFields?
-        Array(text.utf8).withUnsafeBytes { handle = HandleFields(ProtoText($0)) }
+        var handle: ReceiptHandle?
+        Array(text.utf8).withUnsafeBytes { handle = ReceiptHandle($0) }
         guard let handle else { preconditionFailure("the handle of this test is one") }
         return ReceiptRequest(
             group: "g", topic: "topic", handle: handle, broker: fixture.broker, handleText: text, messageID: "ID")

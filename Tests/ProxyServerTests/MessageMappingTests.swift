@@ -151,22 +151,22 @@ import Testing
 
     @Test func handles() throws {
         let text = "12 1700000000000 60000 3 1 broker-a 5 42 1234"
-        let handle = try #require(withText(text) { HandleFields($0) })
+        let handle = try #require(withText(text) { ReceiptHandle($0.bytes) })
         #expect(handle.startOffset == 12)
         #expect(handle.topicKind == .retryV1)
         #expect(handle.brokerName == "broker-a")
         #expect(handle.queueOffset == 42)
-        #expect(handle.logOffset == 1234)
+        #expect(handle.commitLogOffset == 1234)
         #expect(handle.isExpired(nowMillis: 1_700_000_060_000))
         #expect(!handle.isExpired(nowMillis: 1_700_000_059_999))
-        #expect(withText("12 1700000000000 60000 3 0 broker-a 5 42") { HandleFields($0) }?.logOffset == -1)
+        #expect(withText("12 1700000000000 60000 3 0 broker-a 5 42") { ReceiptHandle($0.bytes) }?.commitLogOffset == -1)
         for bad in [
             "", " ", "a b c d e f g h", "1 2 3 4 0", "1 2 3 4 5 b 6 7", "1 2 3 4 0 b 6", "1 2 3 4 0  6 7 8",
             "1 2 -3 4 0 b 6 7",
             "99999999999999999999 2 3 4 0 b 6 7", "1 2 3 4 0 b -6 7", "1 2 3 4 0 b 6 7 x",
             String(repeating: "1", count: 2_000),
         ] {
-            #expect(withText(bad) { HandleFields($0) } == nil, "\(bad)")
+            #expect(withText(bad) { ReceiptHandle($0.bytes) } == nil, "\(bad)")
         }
     }
 

@@ -1,15 +1,15 @@
 /// Reads the blank-separated fields of a receipt handle one after the other, without a `String` in between.
-package struct HandleFieldReader {
+struct HandleFieldReader {
     private let bytes: UnsafeRawBufferPointer
     private var index = 0
 
     /// A reader of a whole handle. It must not outlive the bytes.
-    package init(_ bytes: UnsafeRawBufferPointer) {
+    init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
 
     /// Whether there is no further field, or an empty last one.
-    package var isAtEnd: Bool { index >= bytes.count }
+    var isAtEnd: Bool { index >= bytes.count }
 
     private mutating func field() -> UnsafeRawBufferPointer {
         let start = index
@@ -19,14 +19,14 @@ package struct HandleFieldReader {
     }
 
     /// The next field as text; nil when it is empty.
-    package mutating func word() -> String? {
+    mutating func word() -> String? {
         guard !isAtEnd else { return nil }
         let text = field()
         return text.isEmpty ? nil : String(decoding: text, as: UTF8.self)
     }
 
     /// The next field as a number; nil when it is none.
-    package mutating func number() -> Int64? {
+    mutating func number() -> Int64? {
         guard !isAtEnd else { return nil }
         let text = field()
         guard !text.isEmpty, text.count <= 20 else { return nil }
@@ -47,5 +47,5 @@ package struct HandleFieldReader {
     }
 
     /// The next field as a number of 32 bits; nil when it is none.
-    package mutating func smallNumber() -> Int32? { number().flatMap { Int32(exactly: $0) } }
+    mutating func smallNumber() -> Int32? { number().flatMap { Int32(exactly: $0) } }
 }

@@ -65,7 +65,7 @@ package struct ReceiptHandle: Hashable, Sendable {
             throw ModelError(.invalidHandle, "receipt handle is longer than \(Self.textBytesMax) bytes")
         }
         var text = text
-        guard let handle = text.withUTF8({ Self.read(UnsafeRawBufferPointer($0)) }) else {
+        guard let handle = text.withUTF8({ Self(UnsafeRawBufferPointer($0)) }) else {
             let count = text.utf8.count { $0 == 0x20 } + 1
             throw ModelError(
                 .invalidHandle,
@@ -74,7 +74,9 @@ package struct ReceiptHandle: Hashable, Sendable {
         self = handle
     }
 
-    private static func read(_ text: UnsafeRawBufferPointer) -> ReceiptHandle? {
+    /// Reads the same from UTF-8 without intermediate strings; nil for what is no handle.
+    package init?(_ text: UnsafeRawBufferPointer) {
+        guard text.count <= Self.textBytesMax else { return nil }
         var reader = HandleFieldReader(text)
         guard let startOffset = reader.number(), let popTimeMillis = reader.number(),
             let invisibleMillis = reader.number(), invisibleMillis >= 0, let reviveQueueId = reader.smallNumber(),
@@ -86,7 +88,7 @@ package struct ReceiptHandle: Hashable, Sendable {
             guard let offset = reader.number() else { return nil }
             commitLogOffset = offset
         }
-        return ReceiptHandle(
+        self.init(
             startOffset: startOffset, popTimeMillis: popTimeMillis, invisibleMillis: invisibleMillis,
             reviveQueueId: reviveQueueId, topicKind: kind, brokerName: brokerName, queueId: queueId,
             queueOffset: queueOffset, commitLogOffset: commitLogOffset)

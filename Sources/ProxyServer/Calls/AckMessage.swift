@@ -87,7 +87,7 @@ extension ProxyService {
         _ text: ProtoText, group: ResourceView, topic: ResourceView, messageID: ProtoText, isExpiryChecked: Bool = true,
         _ message: UnsafeRawBufferPointer, _ call: GRPCCall
     ) throws(ProxyError) -> ReceiptRequest? {
-        guard let handle = HandleFields(text) else {
+        guard let handle = ReceiptHandle(text.bytes) else {
             throw ProxyError(.invalidReceiptHandle, "the receipt handle cannot be read")
         }
         if isExpiryChecked, handle.isExpired(nowMillis: context.clock.wallMillis()) {

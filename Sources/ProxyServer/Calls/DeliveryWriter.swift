@@ -89,7 +89,7 @@ struct DeliveryWriter {
     private func request(_ message: PoppedMessage, _ properties: StoredProperties) -> ReceiptRequest? {
         var text = ByteBuffer()
         guard writeHandle(message, properties, into: &text) else { return nil }
-        let fields = text.withUnsafeReadableBytes { HandleFields(ProtoText($0)) }
+        let fields = text.withUnsafeReadableBytes { ReceiptHandle($0) }
         guard let fields else { return nil }
         return ReceiptRequest(
             group: pending.group, topic: pending.topic.name, handle: fields, broker: pending.broker,

@@ -13,7 +13,7 @@ extension ProxyService {
             isExpiryChecked: false, message, call)
         guard var receipt else { return }
         receipt.liteTopic = request.liteTopic.string
-        guard receipt.handle.logOffset >= 0 else {
+        guard receipt.handle.commitLogOffset >= 0 else {
             throw ProxyError(.invalidReceiptHandle, "the receipt handle has no log offset")
         }
         deliveries.forget(call.metadataBytes("x-mq-client-id"), handle: request.receiptHandle.bytes)

@@ -170,7 +170,7 @@ extension ProxyService {
     /// Makes a delivery visible to others soon; nobody waits for the outcome.
     func giveBack(handleText: String, group: String, topic: String, broker: BrokerTarget, liteTopic: String = "") {
         var text = handleText
-        guard let handle = text.withUTF8({ HandleFields(ProtoText(UnsafeRawBufferPointer($0))) }) else { return }
+        guard let handle = text.withUTF8({ ReceiptHandle(UnsafeRawBufferPointer($0)) }) else { return }
         // A lite topic is for the next client at once, and as if this one had not got it.
         let isLite = !liteTopic.isEmpty
         let request = ReceiptRequest(
