@@ -105,7 +105,10 @@ import Testing
                     guard header.nextEntry == next, header.usedSlotCount < next else { return "repaired to \(header)" }
                 }
                 var put = 0
-                while try file.put(hash: 7, logOffset: 9_000, storeTimestampMillis: Int64(bitPattern: random.next())) {
+                while true {
+                    let key = IndexedKey(
+                        hash: 7, logOffset: .max, storeTimestampMillis: Int64(bitPattern: random.next()))
+                    if try file.put([key]) == 0 { break }
                     put += 1
                     if put > layout.entryCount { return "it never is full" }
                 }

@@ -185,6 +185,8 @@ package protocol MappedRegion: AnyObject, Sendable {
     func isResident(from offset: Int, count: Int) -> Bool
     /// Whether touching a page brings in what lies around it, as it does at first. A hint.
     func setReadAhead(_ isOn: Bool)
+    /// What lies at an offset is needed in a moment: begins to fetch it from memory, not from the disk. A hint.
+    func prefetch(at offset: Int)
 }
 
 extension MappedRegion {
@@ -192,6 +194,8 @@ extension MappedRegion {
     package func isResident(from offset: Int, count: Int) -> Bool { true }
     /// Memory files have nothing to bring in.
     package func setReadAhead(_ isOn: Bool) {}
+    /// Memory files are not measured.
+    package func prefetch(at offset: Int) {}
 }
 
 extension FileSystem {

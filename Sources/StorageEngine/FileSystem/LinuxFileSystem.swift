@@ -394,6 +394,11 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
         advise(from: 0, to: count)
     }
 
+    func prefetch(at offset: Int) {
+        precondition(offset >= 0 && offset < count, "prefetch past the mapping")
+        storage_prefetch(address + offset)
+    }
+
     /// Tells the kernel what is set. Another thread may set something else and tell it first: then it is told again.
     private func advise(from start: Int, to end: Int) {
         var told: Bool

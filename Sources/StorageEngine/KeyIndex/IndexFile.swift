@@ -47,32 +47,48 @@ final class IndexFile: @unchecked Sendable {
 
     // MARK: Writing (one thread)
 
-    /// Adds a key; false when the file is full.
-    func put(hash: Int32, logOffset: Int64, storeTimestampMillis: Int64) throws(FileSystemError) -> Bool {
+    /// Adds keys in the order of the log, and returns how many it took: fewer when it is full.
+    ///
+    /// Keys of records before the last are left out: of messages that are dispatched again after a crash. Those of the
+    /// last come again, as with Apache.
+    func put(_ keys: ArraySlice<IndexedKey>) throws(FileSystemError) -> Int {
         let region = try mapped()
+        // Slots are anywhere in the file: fetched at once, they take little longer than one.
+        for key in keys { region.prefetch(at: layout.slotAt(layout.slot(of: key.hash))) }
         lock.lock()
         defer { lock.unlock() }
+        var count = 0
+        for key in keys {
+            if key.logOffset >= current.endLogOffset {
+                guard Int(current.nextEntry) < layout.entryCount else { break }
+                try add(key, to: region)
+            }
+            count += 1
+        }
+        return count
+    }
+
+    /// Under the lock.
+    private func add(_ key: IndexedKey, to region: any MappedRegion) throws(FileSystemError) {
         let number = current.nextEntry
-        guard Int(number) < layout.entryCount else { return false }
-        let slotAt = layout.slotAt(layout.slot(of: hash))
+        let slotAt = layout.slotAt(layout.slot(of: key.hash))
         var previous = try region.integer(at: slotAt)
         if previous <= 0 || previous >= number { previous = 0 }
         let entry = IndexEntry(
-            hash: hash, logOffset: logOffset, seconds: current.seconds(to: storeTimestampMillis),
+            hash: key.hash, logOffset: key.logOffset, seconds: current.seconds(to: key.storeTimestampMillis),
             previous: previous)
         // The entry before the slot that points to it: a reader, or a start after a crash, finds whole entries.
         try region.store(entry, at: layout.entryAt(Int(number)))
         try region.store(number, at: slotAt)
         if number <= 1 {
-            current.beginLogOffset = logOffset
-            current.beginTimestampMillis = storeTimestampMillis
+            current.beginLogOffset = key.logOffset
+            current.beginTimestampMillis = key.storeTimestampMillis
         }
         if previous == 0, current.usedSlotCount < .max { current.usedSlotCount += 1 }
         current.nextEntry = number + 1
-        current.endLogOffset = logOffset
-        current.endTimestampMillis = storeTimestampMillis
+        current.endLogOffset = key.logOffset
+        current.endTimestampMillis = key.storeTimestampMillis
         isDirty = true
-        return true
     }
 
     /// Makes everything put before durable and returns the header it is durable with; nil when that is not known any

@@ -85,7 +85,14 @@ struct IndexHeader: Hashable {
     }
 }
 
-/// One key of one message: key hash 4, log offset 8, seconds 4, number of the entry before it in the same slot 4.
+/// A key of a message, to be added.
+struct IndexedKey: Hashable {
+    var hash: Int32
+    var logOffset: Int64
+    var storeTimestampMillis: Int64
+}
+
+/// One key of one message as files have it: key hash 4, log offset 8, seconds 4, number of the entry before it in the same slot 4.
 struct IndexEntry: Hashable {
     var hash: Int32
     var logOffset: Int64

@@ -34,6 +34,8 @@ final class KeyIndex: Sendable {
 
     /// Records in one turn, so that messages that arrive meanwhile wait for a millisecond at most.
     private static let recordsPerTurn = 1_024
+    /// Keys that are written at a time.
+    private static let keysPerWrite = 64
     private static let retryMillis: Int64 = 10_000
     /// Time between two fsyncs; a crash costs reading what was written since.
     private static let checkpointMillis: Int64 = 30_000
@@ -101,23 +103,39 @@ final class KeyIndex: Sendable {
 
     private func indexSome(_ keys: inout RecordKeys) throws(StoreError) {
         var (cursor, target) = state.withLockedValue { ($0.cursor, $0.target) }
-        defer { state.withLockedValue { [cursor] in $0.cursor = cursor } }
-        for _ in 0..<Self.recordsPerTurn where cursor < target {
-            guard let segment = segments.segment(at: cursor) else {
-                // Deleted meanwhile.
-                let oldest = segments.minOffset
-                cursor = cursor < oldest && oldest < target ? oldest : target
-                continue
+        var found: [IndexedKey] = []
+        found.reserveCapacity(Self.keysPerWrite + 1)
+        var recordsLeft = Self.recordsPerTurn
+        while cursor < target, recordsLeft > 0 {
+            found.removeAll(keepingCapacity: true)
+            while cursor < target, recordsLeft > 0, found.count < Self.keysPerWrite {
+                cursor = try read(at: cursor, target: target, &keys, into: &found)
+                recordsLeft -= 1
             }
-            let reading = try StoreError.wrap { () throws(FileSystemError) in try keys.read(segment, at: cursor) }
-            switch reading {
-            case .record(let size, let storeTimestampMillis):
-                try put(keys.hashes, logOffset: cursor, storeTimestampMillis: storeTimestampMillis)
-                cursor += Int64(size)
-            case .blank: cursor = segment.end
-            case .invalid(let size):
-                cursor = try afterDamage(at: cursor, size: size, in: segment, target: target)
+            try put(found[...])
+            state.withLockedValue { [cursor] in $0.cursor = cursor }
+        }
+    }
+
+    /// Adds the keys of the record at a log offset to `found`; returns where the next record is.
+    private func read(
+        at cursor: Int64, target: Int64, _ keys: inout RecordKeys, into found: inout [IndexedKey]
+    ) throws(StoreError) -> Int64 {
+        guard let segment = segments.segment(at: cursor) else {
+            // Deleted meanwhile.
+            let oldest = segments.minOffset
+            return cursor < oldest && oldest < target ? oldest : target
+        }
+        let reading = try StoreError.wrap { () throws(FileSystemError) in try keys.read(segment, at: cursor) }
+        switch reading {
+        case .record(let size, let storeTimestampMillis):
+            for hash in keys.hashes {
+                found.append(
+                    IndexedKey(hash: hash, logOffset: cursor, storeTimestampMillis: storeTimestampMillis))
             }
+            return cursor + Int64(size)
+        case .blank: return segment.end
+        case .invalid(let size): return try afterDamage(at: cursor, size: size, in: segment, target: target)
         }
     }
 
@@ -136,21 +154,17 @@ final class KeyIndex: Sendable {
         return min(segment.end, target)
     }
 
-    private func put(_ hashes: [Int32], logOffset: Int64, storeTimestampMillis: Int64) throws(StoreError) {
-        if hashes.isEmpty { return }
+    private func put(_ keys: ArraySlice<IndexedKey>) throws(StoreError) {
+        if keys.isEmpty { return }
         var file = state.withLockedValue { $0.files.last }
-        // Of a message that is dispatched again after a crash; those at the very end come again, as with Apache.
-        if let file, logOffset < file.header.endLogOffset { return }
-        for hash in hashes {
-            while true {
-                if let target = file {
-                    let isPut = try StoreError.wrap { () throws(FileSystemError) in
-                        try target.put(hash: hash, logOffset: logOffset, storeTimestampMillis: storeTimestampMillis)
-                    }
-                    if isPut { break }
-                }
-                file = try roll(after: file)
+        var rest = keys
+        while true {
+            if let file {
+                let count = try StoreError.wrap { () throws(FileSystemError) in try file.put(rest) }
+                rest = rest.dropFirst(count)
             }
+            if rest.isEmpty { return }
+            file = try roll(after: file)
         }
     }
 
