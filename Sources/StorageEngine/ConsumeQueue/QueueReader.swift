@@ -35,6 +35,12 @@ struct QueueReader {
                 Self.portion, Int(scanEnd - offset), matching == nil ? maxCount - result.records.count : Int.max)
             let first = offset
             try? queue.read(from: offset, count: count) { units in
+                // Room for all of them at once; who filters takes few.
+                if matching == nil, accepting == nil {
+                    let bytes = units.reduce(0) { $0 + Int($1.recordSize) }
+                    buffer.reserveCapacity(minimumWritableBytes: max(0, min(bytes, maxBytes)))
+                    result.records.reserveCapacity(result.records.count + units.count)
+                }
                 for unit in units {
                     if result.records.count >= maxCount { return }
                     let here = first + Int64(taken)
@@ -127,21 +133,37 @@ extension LogSegment {
     ) throws(FileSystemError) -> Bool {
         let index = Int(offset - base)
         guard index >= 0, index + RecordLayout.blankBytes <= region.count else { return false }
+        var known = expectedSize
+        if known == nil { known = try recordSize(at: index) }
+        guard let size = known, size > RecordLayout.blankBytes, index + size <= region.count else { return false }
         var failure: FileSystemError?
-        var head: (Int32, Int32) = (0, 0)
-        withUnsafeMutableBytes(of: &head) { failure = copyOut(into: $0, at: index) }
-        if let failure { throw failure }
-        let size = Int(Int32(bigEndian: head.0))
-        let magic = Int32(bigEndian: head.1)
-        guard magic == RecordLayout.magicV1 || magic == RecordLayout.magicV2, size > RecordLayout.blankBytes,
-            expectedSize.map({ $0 == size }) ?? true, index + size <= region.count
-        else { return false }
+        var isRecord = false
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
-            failure = copyOut(into: UnsafeMutableRawBufferPointer(rebasing: space[..<size]), at: index)
-            return failure == nil ? size : 0
+            let record = UnsafeMutableRawBufferPointer(rebasing: space[..<size])
+            failure = copyOut(into: record, at: index)
+            isRecord = failure == nil && Self.recordSize(UnsafeRawBufferPointer(record)) == size
+            return isRecord ? size : 0
         }
         if let failure { throw failure }
-        return true
+        return isRecord
+    }
+
+    private func recordSize(at index: Int) throws(FileSystemError) -> Int? {
+        var head: Int64 = 0
+        var failure: FileSystemError?
+        let size = withUnsafeMutableBytes(of: &head) { bytes in
+            failure = copyOut(into: bytes, at: index)
+            return Self.recordSize(UnsafeRawBufferPointer(bytes))
+        }
+        if let failure { throw failure }
+        return size
+    }
+
+    /// The size that the head of a record says; nil for what is none.
+    private static func recordSize(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        let magic = bytes.bigEndian(Int32.self, at: 4)
+        guard magic == RecordLayout.magicV1 || magic == RecordLayout.magicV2 else { return nil }
+        return Int(bytes.bigEndian(Int32.self, at: 0))
     }
 
     private func copyOut(into buffer: UnsafeMutableRawBufferPointer, at index: Int) -> FileSystemError? {
