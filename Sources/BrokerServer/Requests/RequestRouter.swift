@@ -1,6 +1,5 @@
 import Logging
 import MessageModel
-import NIOConcurrencyHelpers
 import RemotingCodec
 import RemotingTransport
 import StorageEngine
@@ -21,6 +20,8 @@ package final class RequestRouter: RemotingService {
     let broker: Broker
     let port: Port
     let logger: Logger
+    /// What every answer to a send says.
+    let sendFields: SendAnswer.Common
     private let pop: PopMessageHandler
     private let pull: PullMessageHandler
     private let ack: AckMessageHandler
@@ -29,13 +30,14 @@ package final class RequestRouter: RemotingService {
     private let popLite: PopLiteMessageHandler
     private let notification: NotificationHandler
     private let pollingInfo: PollingInfoHandler
-    private let hosts = NIOLockedValueBox<[UInt64: SocketHost]>([:])
 
     /// A router over a broker.
     package init(broker: Broker, port: Port = .main, logger: Logger) {
         self.broker = broker
         self.port = port
         self.logger = logger
+        sendFields = SendAnswer.Common(
+            regionID: broker.configuration.regionID, isTraceOn: broker.configuration.isTraceOn)
         pop = PopMessageHandler(delivery: broker.delivery)
         pull = PullMessageHandler(pulls: broker.pulls)
         popLite = PopLiteMessageHandler(lite: broker.lite)
@@ -48,15 +50,8 @@ package final class RequestRouter: RemotingService {
 
     // MARK: RemotingService
 
-    /// Notes where the client is.
-    package func connectionOpened(_ connection: RemotingServerConnection) {
-        let host = SocketHost(hostAndPort: connection.remoteAddress) ?? .unknown
-        hosts.withLockedValue { $0[connection.id] = host }
-    }
-
     /// Takes the client out of its groups.
     package func connectionClosed(_ connection: RemotingServerConnection) {
-        hosts.withLockedValue { $0[connection.id] = nil }
         broker.clients.closed(connectionID: connection.id)
         broker.proxiedConsumers.closed(connectionID: connection.id)
         broker.lite.closed(channelID: connection.id)
@@ -67,11 +62,6 @@ package final class RequestRouter: RemotingService {
     package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
         guard broker.isReady else { return connection.respond(to: request, error: broker.notReady) }
         attempt(request, from: connection) { try route(request, from: connection) }
-    }
-
-    /// The address of the client at the other end.
-    func bornHost(_ connection: RemotingServerConnection) -> SocketHost {
-        hosts.withLockedValue { $0[connection.id] } ?? .unknown
     }
 
     /// Runs a handler that may read from disk, or has much to compute, on the broker's worker.

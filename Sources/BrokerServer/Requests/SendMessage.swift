@@ -9,17 +9,15 @@ extension RequestRouter {
     func sendMessage(
         _ request: RemotingCommand, names: SendFieldNames, from connection: RemotingServerConnection
     ) throws(RemotingCodecError) {
-        let message = try SendRequest(request, names, bornHost: bornHost(connection))
+        let message = try SendRequest(request, names, bornHost: connection.remoteHost)
         let ticket = request.ticket
-        broker.send(message) { [broker] outcome in
-            let common = SendAnswer.Common(
-                regionID: broker.configuration.regionID, isTraceOn: broker.configuration.isTraceOn)
+        broker.send(message) { [sendFields] outcome in
             switch outcome {
             case .stored(let receipt):
                 connection.respond(
-                    to: ticket, code: .success, header: SendAnswer(common: common, receipt: receipt))
+                    to: ticket, code: .success, header: SendAnswer(common: sendFields, receipt: receipt))
             case .refused(let error):
-                connection.respond(to: ticket, code: error.code, remark: error.message, header: common)
+                connection.respond(to: ticket, code: error.code, remark: error.message, header: sendFields)
             }
         }
     }
@@ -131,7 +129,7 @@ struct SendAnswer: RemotingHeader {
 /// The digits of an offset message id, made on the stack.
 enum OffsetMessageDigits {
     static func with(_ host: SocketHost, _ logOffset: Int64, _ body: (UnsafeRawBufferPointer) -> Void) {
-        let count = (host.bytes.count + 12) * 2
+        let count = (host.byteCount + 12) * 2
         withUnsafeTemporaryAllocation(byteCount: count, alignment: 1) { digits in
             var end = 0
             func put(_ byte: UInt8) {
@@ -139,7 +137,7 @@ enum OffsetMessageDigits {
                 digits[end + 1] = digit(byte & 15)
                 end += 2
             }
-            for byte in host.bytes { put(byte) }
+            host.withBytes { $0.forEach(put) }
             withUnsafeBytes(of: host.port.bigEndian) { $0.forEach(put) }
             withUnsafeBytes(of: logOffset.bigEndian) { $0.forEach(put) }
             body(UnsafeRawBufferPointer(digits))

@@ -10,7 +10,7 @@ extension RequestRouter {
     func sendReplyMessage(
         _ request: RemotingCommand, names: SendFieldNames, from connection: RemotingServerConnection
     ) throws {
-        var message = try SendRequest(request, names, bornHost: bornHost(connection))
+        var message = try SendRequest(request, names, bornHost: connection.remoteHost)
         message.sysFlag = message.sysFlag.withoutTransaction
         let reply = Reply(
             message: message,

@@ -13,6 +13,8 @@ package final class RemotingServerConnection: @unchecked Sendable {
     package let eventLoop: any EventLoop
     /// The client's `host:port`, the one behind a HAProxy when that told.
     package let remoteAddress: String
+    /// The same as records of messages hold it.
+    package let remoteHost: SocketHost
     /// Our own `host:port` that the client connected to.
     package let localAddress: String
     /// Whether the connection uses TLS.
@@ -58,6 +60,7 @@ package final class RemotingServerConnection: @unchecked Sendable {
         self.loop = loop
         self.eventLoop = loop.eventLoop
         self.remoteAddress = remoteAddress
+        remoteHost = SocketHost(hostAndPort: remoteAddress) ?? .unknown
         self.localAddress = localAddress
         self.isTLS = isTLS
         self.logger = logger

@@ -200,13 +200,13 @@ private struct RecordCursor {
         text.withUTF8 { put(UnsafeRawBufferPointer($0)) }
     }
 
-    /// An address that is neither kind counts as 0.0.0.0.
     mutating func put(_ host: SocketHost) {
-        if host.bytes.count == 16 || host.bytes.count == 4 {
-            host.bytes.withUnsafeBytes { put($0) }
-        } else {
-            put(UInt32(0))
-        }
+        host.withBytes { put($0) }
         put(host.port)
     }
+}
+
+extension SocketHost {
+    /// Bytes in a record, port included.
+    fileprivate var recordBytes: Int { byteCount + 4 }
 }

@@ -1,24 +1,6 @@
 import MessageModel
 import NIOCore
 
-/// An address as records hold it: 4 or 16 bytes and a port.
-package struct SocketHost: Hashable, Sendable {
-    /// 4 bytes (IPv4) or 16 bytes (IPv6).
-    package var bytes: [UInt8]
-    /// The port.
-    package var port: Int32
-
-    /// An address; anything but 16 bytes is taken as IPv4.
-    package init(bytes: [UInt8], port: Int32) {
-        self.bytes = bytes
-        self.port = port
-    }
-
-    var isIPv6: Bool { bytes.count == 16 }
-    /// Bytes in a record, port included.
-    var recordBytes: Int { isIPv6 ? 20 : 8 }
-}
-
 /// A message to append. Offsets, store time and body checksum are the store's to give.
 package struct StoreMessage: Sendable {
     /// Topic name, at most 255 bytes.
