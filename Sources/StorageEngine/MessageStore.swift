@@ -228,7 +228,7 @@ package final class MessageStore: Sendable {
     // MARK: Appending
 
     /// Appends a message. With ASYNC_FLUSH the completion has run when this returns; with SYNC_FLUSH it runs on the
-    /// flush thread, as it does when the message must be durable.
+    /// flush thread, as it does when the message must be durable: then it waits for the disk for as long as that takes.
     package func append(
         _ message: StoreMessage, isDurable: Bool = false, completion: @escaping @Sendable (AppendOutcome) -> Void
     ) {
@@ -279,8 +279,8 @@ package final class MessageStore: Sendable {
         if isDurable || configuration.flushMode == .synchronous || log.isSlow {
             flusher.wait(
                 Flusher.Waiter(
-                    end: receipt.logOffset + Int64(receipt.size), receipt: receipt, sinceMillis: clock.nowMillis,
-                    completion: completion))
+                    end: receipt.logOffset + Int64(receipt.size), receipt: receipt,
+                    sinceMillis: isDurable ? .max : clock.nowMillis, completion: completion))
         } else {
             completion(.stored(receipt))
         }
@@ -349,11 +349,14 @@ package final class MessageStore: Sendable {
         return result
     }
 
-    /// Appends the record at a log offset to `buffer`; false when there is none.
+    /// Appends the record at a log offset to `buffer`; false when there is none, or when it cannot be read now.
     package func readRecord(logOffset: Int64, size: Int32? = nil, into buffer: inout ByteBuffer) -> Bool {
-        let end = log.state.withLock { configuration.flushMode == .synchronous ? $0.flushedOffset : $0.writeOffset }
-        guard logOffset >= 0, logOffset <= end - 8, let segment = segments.segment(at: logOffset) else { return false }
-        return (try? segment.copyRecord(at: logOffset, expectedSize: size.map(Int.init), into: &buffer)) ?? false
+        (try? loadRecord(logOffset: logOffset, size: size, into: &buffer)) ?? false
+    }
+
+    /// No record behind it may be read: with SYNC_FLUSH what is not on the disk.
+    var readableEnd: Int64 {
+        log.state.withLock { configuration.flushMode == .synchronous ? $0.flushedOffset : $0.writeOffset }
     }
 
     /// First offset of a queue; 0 for one that does not exist.
