@@ -119,8 +119,8 @@ package final class Broker: Sendable {
             configuration: configuration, delivery: delivery, topics: topics, groups: groups, store: store,
             logger: logger)
         delay = DelayService(
-            settings: configuration.delay, store: store, logFileBytes: configuration.store.commitLogFileBytes,
-            files: storage, saver: worker, nowMillis: nowMillis, logger: logger)
+            settings: configuration.delay, store: store, files: storage, runSave: { [worker] in _ = worker.submit($0) },
+            nowMillis: nowMillis, logger: logger)
         transactions = TransactionService(
             limits: configuration.transactions,
             dependencies: TransactionService.Dependencies(

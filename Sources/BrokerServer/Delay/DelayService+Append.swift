@@ -11,7 +11,7 @@ extension DelayService {
         var started = 0
         for (index, message) in messages.enumerated() {
             started += 1
-            store.append(message) { appends.finish(index, $0) }
+            appendOne(message) { appends.finish(index, $0) }
             if let failure = appends.failure(of: index), !settle(failure, message, index, appends) { break }
         }
         appends.wait(count: started)
@@ -30,7 +30,7 @@ extension DelayService {
         if failure.code == .notWritable {
             // Its queue was deleted while the message was on its way: the topic gets a new one.
             appends.restart(index)
-            store.append(message) { appends.finish(index, $0) }
+            appendOne(message) { appends.finish(index, $0) }
         }
         guard let failure = appends.failure(of: index) else { return true }
         guard Self.isPermanent(failure) else { return false }

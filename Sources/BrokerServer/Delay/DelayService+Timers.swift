@@ -1,4 +1,5 @@
 import DeliveryEngine
+import Logging
 import MessageModel
 import NIOConcurrencyHelpers
 import NIOCore
@@ -66,7 +67,11 @@ extension DelayService {
         case .offsetTooSmall, .offsetOverflowBadly:
             state.withLockedValue { $0.timers.correct(minOffset: result.minOffset, maxOffset: result.maxOffset) }
             return result.status == .offsetTooSmall
-        case .noMessageInQueue, .noMatchedLogicQueue, .offsetOverflowOne, .offsetFoundNull: return false
+        case .noMessageInQueue, .noMatchedLogicQueue, .offsetOverflowOne: return false
+        case .offsetFoundNull:
+            let now = nowMillis()
+            state.withLockedValue { $0.readTimersAtMillis = now + Self.retryMillis }
+            return false
         }
         let records = result.records.compactMap { slot in
             MessageRecord(buffer, range: slot.range).flatMap { TimerRecord($0) }
@@ -97,8 +102,16 @@ extension DelayService {
         let entries = state.withLockedValue { $0.timers.takeDue(nowMillis: now, countMax: Self.batchCountMax) }
         guard !entries.isEmpty else { return false }
         var writes: [(entry: TimerIndex.Entry, key: String, message: StoreMessage)] = []
+        var unreadable: [TimerIndex.Entry] = []
         for entry in entries {
-            guard let record = read(entry) else { continue }
+            let record: TimerRecord
+            switch read(entry) {
+            case .record(let found): record = found
+            case .gone: continue
+            case .unreadable:
+                unreadable.append(entry)
+                continue
+            }
             guard mustDeliver(record) else { continue }
             writes.append((entry, record.key, Self.copy(of: record, nowMillis: now)))
         }
@@ -110,29 +123,40 @@ extension DelayService {
             }
             state.traffic.delivered.add(Counts(messages: Int64(done)), nowMillis: now)
             state.traffic.tick(nowMillis: now)
-            if failure != nil {
-                state.timers.putBack(writes[done...].lazy.map(\.entry), retryAtMillis: now + Self.retryMillis)
-            }
+            let left = writes[done...].map(\.entry) + unreadable
+            if !left.isEmpty { state.timers.putBack(left, retryAtMillis: now + Self.retryMillis) }
             state.isDirty = true
         }
         if let failure {
             logger.warning("timer message cannot be delivered yet", metadata: ["error": "\(failure)"])
         }
-        return failure == nil && entries.count == Self.batchCountMax
+        return failure == nil && unreadable.isEmpty && entries.count == Self.batchCountMax
     }
 
-    private func read(_ entry: TimerIndex.Entry) -> TimerRecord? {
+    private enum Reading {
+        case record(TimerRecord)
+        case gone
+        /// The disk may give it later.
+        case unreadable
+    }
+
+    private func read(_ entry: TimerIndex.Entry) -> Reading {
+        let place: Logger.Metadata = ["logOffset": "\(entry.logOffset)", "queueOffset": "\(entry.queueOffset)"]
         var buffer = ByteBuffer()
-        guard store.readRecord(logOffset: entry.logOffset, size: entry.size, into: &buffer),
-            let record = try? MessageRecord(buffer), record.topic == NameRules.timerTopic,
-            record.queueOffset == entry.queueOffset, let timer = TimerRecord(record)
-        else {
-            logger.error(
-                "timer message is lost, as the log does not hold it any more",
-                metadata: ["logOffset": "\(entry.logOffset)", "queueOffset": "\(entry.queueOffset)"])
-            return nil
+        do throws(StoreError) {
+            if try store.loadRecord(logOffset: entry.logOffset, size: entry.size, into: &buffer),
+                let record = try? MessageRecord(buffer), record.topic == NameRules.timerTopic,
+                record.queueOffset == entry.queueOffset, let timer = TimerRecord(record)
+            {
+                return .record(timer)
+            }
+        } catch {
+            logger.warning(
+                "timer message cannot be read yet", metadata: place.merging(["error": "\(error)"]) { $1 })
+            return .unreadable
         }
-        return timer
+        logger.error("timer message is lost, as the log does not hold it any more", metadata: place)
+        return .gone
     }
 
     /// Whether a message that is due was neither taken back, nor written anew, nor delivered before a crash.

@@ -4,7 +4,6 @@ import MessageModel
 import NIOConcurrencyHelpers
 import NIOCore
 import RemotingCodec
-import ServerSupport
 import StorageEngine
 import Synchronization
 
@@ -26,13 +25,16 @@ package final class DelayService: Sendable {
         var timers = TimerIndex(from: TimerIndex.Progress())
         /// Something came into the timer topic, or was not read yet.
         var mustReadTimers = true
+        /// When to read it again, as the disk gave nothing.
+        var readTimersAtMillis: Int64?
         var nextSweepMillis: Int64 = 0
         var timerTopics = TimerTopics()
         var traffic = TimerTraffic(nowMillis: 0)
         var copies = DeliveredCopies()
-        /// Until when copies may have been written before a crash, and how far the timer topic must be read to know all
-        /// that was due by then; nil once that is dealt with.
-        var catchUp: (untilMillis: Int64, timersEnd: Int64)?
+        /// Until when copies may have been written before a crash; nil once that is dealt with.
+        var catchUpMillis: Int64?
+        /// How far the timer topic must be read to know all that was there at the start.
+        var timersEnd: Int64 = 0
         var progress = DelayProgress()
         var isDirty = false
         /// Taken when nothing was under way; saved once the log is durable up to its offset.
@@ -51,13 +53,17 @@ package final class DelayService: Sendable {
     let logger: Logger
     let state = NIOLockedValueBox(State())
     private let file: RegistryFile
-    private let saver: SerialWorker
-    private let logFileBytes: Int64
+    private let runSave: @Sendable (@escaping @Sendable () -> Void) -> Void
+    let appendOne: Append
     private let thread = PausingThread(name: "delay")
     private let pendingTimers = Atomic<Int>(0)
     /// Where the log ended when the progress was asked to be saved; written by the dispatch thread alone.
     private let progressLogOffset = Atomic<Int64>(0)
     private let files: any RegistryStorage
+
+    /// Appends a message to the store; the completion runs on any thread.
+    package typealias Append =
+        @Sendable (_ message: StoreMessage, _ completion: @escaping @Sendable (AppendOutcome) -> Void) -> Void
 
     /// How long the thread pauses at most while something waits, so that a clock that is set forward is noticed.
     private static let pauseMillisMax: Int64 = 1_000
@@ -68,16 +74,17 @@ package final class DelayService: Sendable {
     /// Time after which a copy that could not be written is tried again.
     static let retryMillis: Int64 = 100
 
-    /// A service over a store that is not open yet. `saver` writes the progress.
-    init(
-        settings: DelaySettings, store: MessageStore, logFileBytes: Int, files: any RegistryStorage,
-        saver: SerialWorker,
+    /// A service over a store that is not open yet. `runSave` runs what writes the progress, elsewhere as a rule; `append`
+    /// takes the place of the store's own in a store without threads.
+    package init(
+        settings: DelaySettings, store: MessageStore, files: any RegistryStorage,
+        runSave: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void, append: Append? = nil,
         nowMillis: @escaping @Sendable () -> Int64, logger: Logger
     ) {
         self.settings = settings
         self.store = store
-        self.logFileBytes = Int64(logFileBytes)
-        self.saver = saver
+        self.runSave = runSave
+        appendOne = append ?? { store.append($0, completion: $1) }
         self.nowMillis = nowMillis
         self.logger = logger
         self.files = files
@@ -87,7 +94,7 @@ package final class DelayService: Sendable {
     // MARK: Life
 
     /// Reads the progress and finds out what was delivered after it was saved.
-    func recover() throws(BrokerError) {
+    package func recover() throws(BrokerError) {
         let progress = try file.load { json throws(ModelError) in try DelayProgress(json: json) } ?? DelayProgress()
         var levels: [DelayLevelQueue] = []
         for level in 1...settings.levels.levelMax {
@@ -99,7 +106,8 @@ package final class DelayService: Sendable {
                 maxOffset: store.maxOffset(topic: NameRules.scheduleTopic, queueId: queue.queueID))
             levels.append(queue)
         }
-        let copies = progress.logOffset.map { deliveredCopies(from: $0) } ?? DeliveredCopies()
+        var copies = DeliveredCopies()
+        if let logOffset = progress.logOffset { copies = try deliveredCopies(from: logOffset) }
         progressLogOffset.store(progress.logOffset ?? store.maxLogOffset, ordering: .relaxed)
         let timers = timerStart(progress)
         state.withLockedValue { state in
@@ -108,33 +116,33 @@ package final class DelayService: Sendable {
             state.traffic = TimerTraffic(nowMillis: nowMillis())
             state.progress = progress
             state.copies = copies
-            if !copies.isEmpty {
-                state.catchUp = (
-                    nowMillis(), store.maxOffset(topic: NameRules.timerTopic, queueId: 0)
-                )
-            }
+            state.timersEnd = store.maxOffset(topic: NameRules.timerTopic, queueId: 0)
+            if !copies.isEmpty { state.catchUpMillis = nowMillis() }
         }
         // From here on copies can be told apart, also when nothing else is saved before a crash.
         if progress.logOffset == nil || progress.timers == nil { saveAtEnd() }
     }
 
     /// The delivered copies in the log from an offset on.
-    private func deliveredCopies(from start: Int64) -> DeliveredCopies {
+    private func deliveredCopies(from start: Int64) throws(BrokerError) -> DeliveredCopies {
         var copies = DeliveredCopies()
-        var offset = max(start, store.minLogOffset)
-        let end = store.maxLogOffset
+        var from = start
         var buffer = ByteBuffer()
-        while offset < end {
-            buffer.clear()
-            guard store.readRecord(logOffset: offset, into: &buffer) else {
-                // The rest of the file is empty or damaged.
-                offset = (offset / logFileBytes + 1) * logFileBytes
-                continue
+        do throws(StoreError) {
+            while let offset = try store.nextRecord(from: from, into: &buffer) {
+                if let record = try? MessageRecord(buffer), let message = DelayedMessage(record),
+                    message.isDeliveredCopy
+                {
+                    copies.insert(message.identity)
+                }
+                from = offset + Int64(buffer.readableBytes)
+                buffer.clear()
             }
-            if let record = try? MessageRecord(buffer), let message = DelayedMessage(record), message.isDeliveredCopy {
-                copies.insert(message.identity)
-            }
-            offset += Int64(buffer.readableBytes)
+        } catch {
+            throw BrokerError(
+                .store,
+                "the log at \(from) cannot be read, which says what delayed messages are delivered: start again, and "
+                    + "restore the disk if it stays like that", cause: error)
         }
         return copies
     }
@@ -151,13 +159,13 @@ package final class DelayService: Sendable {
     }
 
     /// Saves the progress as it is while nothing is under way: after the store was closed in good order.
-    func saveAtEnd() {
-        guard state.withLockedValue({ $0.catchUp == nil }) else { return }
+    package func saveAtEnd() {
+        guard state.withLockedValue({ $0.catchUpMillis == nil }) else { return }
         save(state.withLockedValue { $0.takeProgress(logOffset: store.maxLogOffset, nowMillis: nowMillis()) })
     }
 
     /// Tells of messages that became readable.
-    func messagesArrived(_ messages: [DispatchedMessage]) {
+    package func messagesArrived(_ messages: [DispatchedMessage]) {
         var levels: Set<Int32> = []
         var hasTimers = false
         for message in messages {
@@ -193,7 +201,7 @@ package final class DelayService: Sendable {
     // MARK: Work
 
     /// Delivers what is due; the answer is how long to pause, nil until something arrives.
-    func pass() -> Int64? {
+    package func pass() -> Int64? {
         state.withLockedValue { state in
             state.pausesUntilMillis = .min
             for level in state.arrivedLevels where level <= state.levels.count {
@@ -210,11 +218,14 @@ package final class DelayService: Sendable {
 
     private func passTimers(nowMillis now: Int64) {
         let (mustRead, mustSweep) = state.withLockedValue { state in
+            let isTime = state.readTimersAtMillis.map { $0 <= now } ?? false
+            if isTime { state.readTimersAtMillis = nil }
             defer { state.mustReadTimers = false }
-            return (state.mustReadTimers, now >= state.nextSweepMillis)
+            return (state.mustReadTimers || isTime, now >= state.nextSweepMillis)
         }
         if mustRead, indexTimers() { state.withLockedValue { $0.mustReadTimers = true } }
-        _ = deliverTimers(nowMillis: now)
+        // The order to take back what is due may be among what was there at the start and is not read yet.
+        if state.withLockedValue({ $0.knowsTimers }) { _ = deliverTimers(nowMillis: now) }
         if mustSweep, !sweepTimers(nowMillis: now) {
             state.withLockedValue { $0.nextSweepMillis = now + Self.saveIntervalMillis }
         }
@@ -251,7 +262,8 @@ package final class DelayService: Sendable {
             guard !state.isStopped else { return nil }
             guard state.arrivedLevels.isEmpty, !state.mustReadTimers else { return 0 }
             var until = state.levels.compactMap { $0.readAtMillis(nowMillis: now) }.min()
-            if let due = state.timers.dueMillis { until = min(until ?? .max, due) }
+            if let due = state.timers.dueMillis, state.knowsTimers { until = min(until ?? .max, due) }
+            if let at = state.readTimersAtMillis { until = min(until ?? .max, at) }
             if state.timers.floorOffset < state.timers.readOffset { until = min(until ?? .max, state.nextSweepMillis) }
             if state.mustSave { until = min(until ?? .max, max(state.nextSaveMillis, now + Self.retryMillis)) }
             guard let until else {
@@ -271,7 +283,7 @@ package final class DelayService: Sendable {
         let (logEnd, flushed) = (store.maxLogOffset, store.flushedLogOffset)
         let ready = state.withLockedValue { state -> DelayProgress? in
             state.endCatchUp(nowMillis: now)
-            guard state.mustSave, state.catchUp == nil, now >= state.nextSaveMillis else { return nil }
+            guard state.mustSave, state.catchUpMillis == nil, now >= state.nextSaveMillis else { return nil }
             if state.candidate == nil { state.candidate = state.takeProgress(logOffset: logEnd, nowMillis: now) }
             guard let candidate = state.candidate, candidate.logOffset ?? 0 <= flushed else { return nil }
             state.candidate = nil
@@ -279,7 +291,7 @@ package final class DelayService: Sendable {
             return candidate
         }
         guard let ready else { return }
-        _ = saver.submit { [self] in save(ready) }
+        runSave { [self] in save(ready) }
     }
 
     private func save(_ progress: DelayProgress) {
@@ -296,13 +308,16 @@ extension DelayService.State {
     /// Forgets the copies of before a crash when nothing that was due then is left to compare with them. Until then the old
     /// progress stands: a newer one would not reach back to all copies.
     mutating func endCatchUp(nowMillis: Int64) {
-        guard let catchUp, timers.readOffset >= catchUp.timersEnd,
-            timers.dueMillis.map({ $0 > catchUp.untilMillis }) ?? true,
-            levels.allSatisfy({ $0.readAtMillis(nowMillis: nowMillis).map { $0 > catchUp.untilMillis } ?? true })
+        guard let catchUpMillis, knowsTimers,
+            timers.dueMillis.map({ $0 > catchUpMillis }) ?? true,
+            levels.allSatisfy({ $0.readAtMillis(nowMillis: nowMillis).map { $0 > catchUpMillis } ?? true })
         else { return }
         copies = DeliveredCopies()
-        self.catchUp = nil
+        self.catchUpMillis = nil
     }
+
+    /// Whether all of the timer topic is read that was there at the start.
+    var knowsTimers: Bool { timers.readOffset >= timersEnd }
 
     /// Whether the file lacks something.
     var mustSave: Bool { isDirty || candidate != nil }

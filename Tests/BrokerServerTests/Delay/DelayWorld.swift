@@ -26,7 +26,8 @@ final class DelayWorld {
 
     init(
         directory: String? = nil, storage: MemoryRegistryStorage = MemoryRegistryStorage(),
-        nowMillis: Int64 = 1_800_000_000_250, _ change: (inout BrokerConfiguration) -> Void = { _ in }
+        files: any FileSystem = LinuxFileSystem(), nowMillis: Int64 = 1_800_000_000_250,
+        _ change: (inout BrokerConfiguration) -> Void = { _ in }
     ) throws {
         self.directory = directory ?? NSTemporaryDirectory() + "delay-test-" + UUID().uuidString
         self.storage = storage
@@ -41,7 +42,7 @@ final class DelayWorld {
         configuration.store.diskWarningPercent = 99
         configuration.store.diskCleanForciblyPercent = 98
         change(&configuration)
-        let store = MessageStore(configuration: configuration.store, fileSystem: LinuxFileSystem(), clock: clock)
+        let store = MessageStore(configuration: configuration.store, fileSystem: files, clock: clock)
         let clock = clock
         broker = try Broker(
             configuration: configuration, store: store, storage: storage, nowMillis: { clock.nowMillis },

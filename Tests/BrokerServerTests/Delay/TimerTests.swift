@@ -1,3 +1,4 @@
+import InMemoryFileSystem
 import MessageModel
 import NIOCore
 import RemotingCodec
@@ -78,6 +79,38 @@ struct TimerTests {
         second.clock.set(second.nowMillis + 60_000)
         second.run()
         #expect(try second.bodies("T") == ["b"])
+    }
+
+    @Test("nor does a start deliver before it has read the order to take it back")
+    func recallFarBehind() async throws {
+        let world = try DelayWorld()
+        try await world.createTopic("T")
+        let receipt = try world.send("T", "a", [("TIMER_DELAY_SEC", "2"), ("UNIQ_KEY", "a")]).get()
+        for number in 0..<600 { world.send("T", "later", [("TIMER_DELAY_SEC", "600"), ("UNIQ_KEY", "l\(number)")]) }
+        world.broker.recall(topic: "T", handle: try #require(receipt.recallHandle), producerGroup: nil) { _ in }
+        world.run()
+        let second = try world.killed()
+        second.clock.set(second.nowMillis + 60_000)
+        second.run()
+        #expect(try second.bodies("T") == [])
+        second.clock.set(second.nowMillis + 600_000)
+        second.run()
+        #expect(try second.bodies("T").count == 600)
+    }
+
+    @Test("what the disk does not give for a while is delivered then", arguments: ["commitlog", "consumequeue"])
+    func unreadable(path: String) async throws {
+        let files = InMemoryFileSystem()
+        let world = try DelayWorld(files: files) { $0.store.keptQueueUnitsMax = 0 }
+        try await world.createTopic("T")
+        world.send("T", "a", due(world.nowMillis + 1_000, key: "a"))
+        if path == "commitlog" { world.run() } else { while world.broker.store.dispatchStep() {} }
+        files.inject(DiskFault(.read, path: path, effect: .inputOutput, isLasting: true))
+        world.advance(millis: 1_500, step: 500)
+        files.heal()
+        #expect(try world.bodies("T") == [])
+        world.advance(millis: 500)
+        #expect(try world.bodies("T") == ["a"])
     }
 
     @Test("more than may wait are refused, and taken again when some are delivered")
