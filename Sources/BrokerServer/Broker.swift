@@ -124,7 +124,7 @@ package final class Broker: Sendable {
         transactions = TransactionService(
             limits: configuration.transactions,
             dependencies: TransactionService.Dependencies(
-                store: BrokerTransactionStore(store: store, logFileBytes: configuration.store.commitLogFileBytes),
+                store: BrokerTransactionStore(store: store),
                 storeHost: host, topic: { topics.topic($0) }, createTopic: topics.creator,
                 producer: localProducers.chooser(with: clients, brokerName: configuration.brokerName), files: storage,
                 offsets: offsets, nowMillis: nowMillis),

@@ -46,7 +46,7 @@ struct TransactionTableTests {
         table.ended(1, as: .commit, nowMillis: 6_001)
         #expect(table.end(0, as: .commit, logEnd: 0) == .already(.commit))
         #expect(table.end(1, as: .rollback, logEnd: 0) == .already(.commit))
-        let batches = table.takeOps(nowMillis: 6_001, isForced: true, logEnd: 0)
+        let batches = table.takeOps(nowMillis: 6_001, isForced: true, logEnd: 0, flushed: .max)
         #expect(Set(batches) == [.init(end: .copy, offsets: [0]), .init(end: .commit, offsets: [1])])
     }
 
@@ -98,7 +98,7 @@ struct TransactionTableTests {
         for offset in [1, 0] as [Int64] {
             _ = table.end(offset, as: .commit, logEnd: 0)
             table.ended(offset, as: .commit, nowMillis: 0)
-            #expect(table.takeOps(nowMillis: 0, isForced: true, logEnd: 0).count == 1)
+            #expect(table.takeOps(nowMillis: 0, isForced: true, logEnd: 0, flushed: .max).count == 1)
             table.opsStored([10 + offset], nowMillis: 0)
             if offset == 1 { #expect(table.opLowWater(nextOpOffset: 12) == 11) }
         }
@@ -113,19 +113,42 @@ struct TransactionTableTests {
         #expect(table.logMark(logEnd: 1_100) == 1_000)
         table.ended(0, as: .commit, nowMillis: 0)
         _ = table.end(1, as: .commit, logEnd: 1_200)
-        #expect(table.takeOps(nowMillis: 0, isForced: true, logEnd: 1_300).count == 1)
+        #expect(table.takeOps(nowMillis: 0, isForced: true, logEnd: 1_300, flushed: .max).count == 1)
         #expect(table.logMark(logEnd: 1_400) == 0)
         table.opsStored([0], nowMillis: 0)
         #expect(table.logMark(logEnd: 1_400) == 1_200)
         table.ended(1, as: .commit, nowMillis: 0)
         #expect(table.logMark(logEnd: 1_500) == 1_200)
-        _ = table.takeOps(nowMillis: 0, isForced: true, logEnd: 1_500)
+        _ = table.takeOps(nowMillis: 0, isForced: true, logEnd: 1_500, flushed: .max)
         table.opsStored(nil, nowMillis: 0)
         #expect(table.logMark(logEnd: 1_600) == 1_200)
-        #expect(table.takeOps(nowMillis: 999, isForced: false, logEnd: 1_600) == [])
-        #expect(table.takeOps(nowMillis: 1_000, isForced: false, logEnd: 1_600).count == 1)
+        #expect(table.takeOps(nowMillis: 999, isForced: false, logEnd: 1_600, flushed: .max) == [])
+        #expect(table.takeOps(nowMillis: 1_000, isForced: false, logEnd: 1_600, flushed: .max).count == 1)
         table.opsStored([1], nowMillis: 1_000)
         #expect(table.logMark(logEnd: 1_700) == 1_700)
+    }
+
+    @Test("an op message waits until what ended its transaction is on the disk, others do not wait with it")
+    func waitsForDisk() {
+        var table = table(0, 1)
+        _ = table.end(0, as: .commit, logEnd: 1_000)
+        table.ended(0, as: .commit, recordEnd: 1_100, nowMillis: 0)
+        _ = table.end(1, as: .rollback, logEnd: 1_200)
+        table.ended(1, as: .rollback, nowMillis: 0)
+        #expect(
+            table.takeOps(nowMillis: 5_000, isForced: true, logEnd: 1_200, flushed: 1_099)
+                == [.init(end: .rollback, offsets: [1])])
+        table.opsStored([0], nowMillis: 5_000)
+        #expect(table.logMark(logEnd: 1_300) == 1_000)
+        // It is not asked about all the time.
+        #expect(table.nextMillis() == 5_100)
+        #expect(table.takeOps(nowMillis: 5_099, isForced: false, logEnd: 1_300, flushed: 1_100) == [])
+        #expect(
+            table.takeOps(nowMillis: 5_100, isForced: false, logEnd: 1_300, flushed: 1_100)
+                == [.init(end: .commit, offsets: [0])])
+        table.opsStored([1], nowMillis: 5_100)
+        #expect(table.logMark(logEnd: 1_400) == 1_400)
+        #expect(table.isIdle)
     }
 
     @Test("only so many ends are remembered, the oldest go first")
@@ -144,7 +167,7 @@ struct TransactionTableTests {
             table.opened(half(offset))
             _ = table.end(offset, as: .rollback, logEnd: 0)
             table.ended(offset, as: .rollback, nowMillis: 0)
-            _ = table.takeOps(nowMillis: 0, isForced: true, logEnd: 0)
+            _ = table.takeOps(nowMillis: 0, isForced: true, logEnd: 0, flushed: .max)
             table.opsStored([offset], nowMillis: 0)
         }
         #expect(table.schedule.count <= 1_026)

@@ -55,7 +55,9 @@ extension TransactionService {
         _ half: TransactionTable.Half, _ record: MessageRecord, isAsked: Bool = false,
         then: @escaping @Sendable (MessageRecord) -> Void
     ) {
-        dependencies.store.append(HalfMessage.copy(of: record, half, isAsked: isAsked)) { [self] outcome in
+        // The op message that takes the original away must find the copy on the disk.
+        let message = HalfMessage.copy(of: record, half, isAsked: isAsked)
+        dependencies.store.append(message, isDurable: true) { [self] outcome in
             let now = dependencies.nowMillis()
             switch outcome {
             case .stored(let receipt):
@@ -82,7 +84,8 @@ extension TransactionService {
         dependencies.createTopic(topic) { [self] isThere in
             let now = dependencies.nowMillis()
             guard isThere else { return failed(half, now, "a transaction could not be given up", "no topic for it") }
-            dependencies.store.append(HalfMessage.discarded(record, halfLogOffset: half.logOffset)) { [self] outcome in
+            let message = HalfMessage.discarded(record, halfLogOffset: half.logOffset)
+            dependencies.store.append(message, isDurable: true) { [self] outcome in
                 let now = dependencies.nowMillis()
                 switch outcome {
                 case .stored:

@@ -44,7 +44,7 @@ extension TransactionService {
         let half: TransactionTable.Half
         do throws(ServiceError) {
             record = try find(request)
-            guard let open = try begin(request) else { return completion(.success(())) }
+            guard let open = try begin(request, completion) else { return }
             half = open
         } catch {
             return completion(.failure(error))
@@ -75,14 +75,24 @@ extension TransactionService {
         return record
     }
 
-    /// The half message to work on; nil when the decision has been carried out already.
-    private func begin(_ request: EndTransaction) throws(ServiceError) -> TransactionTable.Half? {
+    /// The half message to work on; nil when the decision has been carried out already, or is being carried out.
+    private func begin(
+        _ request: EndTransaction, _ completion: @escaping EndCompletion
+    ) throws(ServiceError) -> TransactionTable.Half? {
         let logEnd = dependencies.store.logBounds.end
         let end: TransactionTable.End = request.decision == .commit ? .commit : .rollback
-        let answer = state.withLockedValue { $0.table.end(request.queueOffset, as: end, logEnd: logEnd) }
+        let (answer, mustWait) = state.withLockedValue { state in
+            let answer = state.table.end(request.queueOffset, as: end, logEnd: logEnd)
+            // Of a rollback nothing is stored but the op message.
+            let mustWait = answer == .already(.rollback) && end == .rollback && state.table.isWritingRollbacks
+            if mustWait { state.waiters.append(completion) }
+            return (answer, mustWait)
+        }
         switch answer {
         case .proceed(let half): return half
-        case .already(let known) where known == end: return nil
+        case .already(let known) where known == end:
+            if mustWait { flushOps(isForced: true) } else { completion(.success(())) }
+            return nil
         case .already(.commit):
             throw ServiceError(code: .illegalOperation, message: "the transaction has been committed before")
         case .already(.rollback):
@@ -157,21 +167,27 @@ extension TransactionService {
         // Its queues may have become fewer meanwhile.
         if queueID >= topic.queueCount { queueID %= max(1, topic.queueCount) }
         let message = HalfMessage.committed(record, topic: topicName, queueID: queueID, halfLogOffset: half.logOffset)
-        dependencies.store.append(message) { [self] outcome in
+        dependencies.store.append(message, isDurable: false) { [self] outcome in
             switch outcome {
             case .stored:
-                let now = dependencies.nowMillis()
-                state.withLockedValue { state in
-                    state.table.ended(half.queueOffset, as: .commit, nowMillis: now)
-                    state.committed[topicName, default: 0] += 1
-                }
-                flushOps(isForced: false)
+                committed(half, topicName)
                 completion(.success(()))
             case .failed(let error):
-                release(half)
+                // One that waits for a slow disk is in the log: another would be one too many.
+                if error.code == .flushTimeout { committed(half, topicName) } else { release(half) }
                 completion(.failure(ResponseMapping.answer(to: error)))
             }
         }
+    }
+
+    private func committed(_ half: TransactionTable.Half, _ topicName: String) {
+        let now = dependencies.nowMillis()
+        let logEnd = dependencies.store.logBounds.end
+        state.withLockedValue { state in
+            state.table.ended(half.queueOffset, as: .commit, recordEnd: logEnd, nowMillis: now)
+            state.committed[topicName, default: 0] += 1
+        }
+        flushOps(isForced: false)
     }
 
     // MARK: Op messages
@@ -179,9 +195,9 @@ extension TransactionService {
     /// Writes the ends that are due, all that wait when forced, and answers those who wait for them.
     func flushOps(isForced: Bool) {
         let now = dependencies.nowMillis()
-        let logEnd = dependencies.store.logBounds.end
+        let (_, flushed, logEnd) = dependencies.store.logBounds
         let batches = state.withLockedValue { state in
-            let batches = state.table.takeOps(nowMillis: now, isForced: isForced, logEnd: logEnd)
+            let batches = state.table.takeOps(nowMillis: now, isForced: isForced, logEnd: logEnd, flushed: flushed)
             if !batches.isEmpty {
                 state.writingWaiters = state.waiters
                 state.waiters = []
@@ -192,7 +208,7 @@ extension TransactionService {
         let gathering = OpGathering(count: batches.count) { [self] results in opsWritten(results) }
         for (index, batch) in batches.enumerated() {
             let message = HalfMessage.op(batch, host: dependencies.storeHost, nowMillis: now)
-            dependencies.store.append(message) { gathering.finish(index, $0) }
+            dependencies.store.append(message, isDurable: false) { gathering.finish(index, $0) }
         }
     }
 

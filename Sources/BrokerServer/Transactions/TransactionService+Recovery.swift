@@ -19,15 +19,19 @@ extension TransactionService {
         let opStart = start(NameRules.opHalfTopic, op, isKnown: mark != nil)
         var recovery = TransactionRecovery(
             limits: limits, halfMin: halfStart, halfMax: half.max, nowMillis: dependencies.nowMillis())
-        read(NameRules.opHalfTopic, from: max(op.min, opStart - Self.olderOpsMax), to: op.max) { record in
+        try read(NameRules.opHalfTopic, from: max(op.min, opStart - Self.olderOpsMax), to: op.max) { record in
             let (end, offsets) = HalfMessage.readOp(record)
-            recovery.op(at: record.queueOffset, end, offsets: offsets, isNeeded: record.queueOffset >= opStart)
+            recovery.op(
+                at: record.queueOffset, end, offsets: offsets, logOffset: record.logOffset,
+                isNeeded: record.queueOffset >= opStart)
         }
-        read(NameRules.halfTopic, from: halfStart, to: half.max) { record in
+        try read(NameRules.halfTopic, from: halfStart, to: half.max) { record in
             let (half, prepared) = HalfMessage.read(record)
             recovery.half(half, prepared: prepared)
         }
-        let scanned = scanLog(&recovery, from: mark ?? 0)
+        let scanned = try scanLog(&recovery, from: mark ?? 0)
+        // Else it would be believed again once the log has grown over what it lost.
+        if mark == nil { try saveMark(0, logEnd: 0) }
         let table = recovery.finish()
         let count = table.openCount
         state.withLockedValue { state in
@@ -57,33 +61,41 @@ extension TransactionService {
         return logEnd <= dependencies.store.logBounds.end ? mark : nil
     }
 
+    func saveMark(_ mark: Int64, logEnd: Int64) throws(BrokerError) {
+        try markFile.save(["logOffset": .integer(mark), "logEnd": .integer(logEnd)])
+    }
+
     private func start(_ topic: String, _ bounds: (min: Int64, max: Int64), isKnown: Bool) -> Int64 {
         let committed = dependencies.offsets.offset(group: Self.group, topic: topic, queueID: HalfMessage.queueID)
         return isKnown ? min(max(committed ?? bounds.min, bounds.min), bounds.max) : bounds.min
     }
 
-    private func read(_ topic: String, from: Int64, to end: Int64, _ body: (MessageRecord) -> Void) {
+    private func read(
+        _ topic: String, from: Int64, to end: Int64, _ body: (MessageRecord) -> Void
+    ) throws(BrokerError) {
         var offset = from
         while offset < end {
             let (records, next) = dependencies.store.readQueue(topic: topic, from: offset)
             for record in records where record.queueOffset < end { body(record) }
-            if next > offset {
-                offset = next
-            } else {
-                logger.error(
-                    "a record of a transaction cannot be read",
-                    metadata: ["topic": "\(topic)", "offset": "\(offset)"])
-                offset += 1
-            }
+            // Damage is passed over; what the disk does not give now would be forgotten for good.
+            guard next > offset else { throw Self.unreadable("record \(offset) of topic \(topic)") }
+            offset = next
         }
     }
 
     /// Reads the log for records that ended open transactions; their op messages were not written before the stop.
-    private func scanLog(_ recovery: inout TransactionRecovery, from mark: Int64) -> Int {
+    private func scanLog(_ recovery: inout TransactionRecovery, from mark: Int64) throws(BrokerError) -> Int {
         guard let oldest = recovery.oldestLogOffset else { return 0 }
         var offset = max(oldest, mark, dependencies.store.logBounds.min)
         var count = 0
-        while let (record, next) = dependencies.store.nextRecord(from: offset) {
+        while true {
+            let found: (record: MessageRecord, next: Int64)?
+            do throws(StoreError) {
+                found = try dependencies.store.nextRecord(from: offset)
+            } catch {
+                throw Self.unreadable("the log at \(offset)", error)
+            }
+            guard let record = found?.record, let next = found?.next else { return count }
             count += 1
             offset = next
             if record.sysFlag.transactionKind == .commit {
@@ -92,6 +104,12 @@ extension TransactionService {
                 recovery.logRecord(ending: record.preparedTransactionOffset, as: .discard)
             }
         }
-        return count
+    }
+
+    private static func unreadable(_ what: String, _ cause: (any Error)? = nil) -> BrokerError {
+        BrokerError(
+            .store,
+            "\(what) cannot be read, which transactions are recovered from: start again, and restore the disk if it "
+                + "stays like that", cause: cause)
     }
 }

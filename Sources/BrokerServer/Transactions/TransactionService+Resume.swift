@@ -25,7 +25,7 @@ extension TransactionService {
                         message: "\(limits.openMax) transactions are open, the broker takes no more now")))
         }
         let immunity = HalfMessage.immunityMillis(record.property("CHECK_IMMUNITY_TIME_IN_SECONDS"))
-        dependencies.store.append(HalfMessage.resumed(record)) { [self] outcome in
+        dependencies.store.append(HalfMessage.resumed(record), isDurable: false) { [self] outcome in
             opened(outcome, immunityMillis: immunity)
             switch outcome {
             case .stored: completion(.success(()))

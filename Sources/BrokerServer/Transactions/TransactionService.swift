@@ -124,7 +124,10 @@ package final class TransactionService: Sendable {
     /// Writes what is not written.
     package func close() {
         thread.stop()
+        // What ended transactions must be on the disk before the op messages, and these before the progress.
+        _ = dependencies.store.synchronize()
         flushOps(isForced: true)
+        _ = dependencies.store.synchronize()
         saveProgress(isLast: true)
     }
 
@@ -177,7 +180,7 @@ package final class TransactionService: Sendable {
             }
         }
         let immunity = HalfMessage.immunityMillis(text)
-        dependencies.store.append(half) { [self] outcome in
+        dependencies.store.append(half, isDurable: false) { [self] outcome in
             opened(outcome, immunityMillis: immunity)
             completion(outcome)
         }
@@ -202,11 +205,11 @@ package final class TransactionService: Sendable {
 
     // MARK: Progress
 
-    /// Writes down how far everything was the last time: the log has been flushed since then, so that a power failure does
-    /// not leave files that know more than the log.
+    /// Writes down how far everything was the last time, once the log is on the disk up to there: a power failure must not
+    /// leave files that know more than the log.
     private func saveProgress(isLast: Bool) {
         let now = dependencies.nowMillis()
-        let logEnd = dependencies.store.logBounds.end
+        let (_, flushed, logEnd) = dependencies.store.logBounds
         let opEnd = dependencies.store.bounds(topic: NameRules.opHalfTopic).max
         let due = state.withLockedValue { state -> Progress? in
             guard isLast || now - state.savedMillis >= Self.saveMillis else { return nil }
@@ -215,6 +218,7 @@ package final class TransactionService: Sendable {
                 half: state.table.halfLowWater(), op: state.table.opLowWater(nextOpOffset: opEnd),
                 mark: state.table.logMark(logEnd: logEnd), logEnd: logEnd)
             let due = isLast ? current : state.seen
+            if let due, due.logEnd > flushed { return nil }
             state.seen = current
             if state.table.isIdle { state.savesLeft = max(0, state.savesLeft - 1) }
             return due?.isAsFar(as: state.saved) ?? true ? nil : due
@@ -225,7 +229,7 @@ package final class TransactionService: Sendable {
         dependencies.offsets.commit(
             group: Self.group, topic: NameRules.opHalfTopic, queueID: HalfMessage.queueID, offset: due.op)
         do throws(BrokerError) {
-            try markFile.save(["logOffset": .integer(due.mark), "logEnd": .integer(due.logEnd)])
+            try saveMark(due.mark, logEnd: due.logEnd)
             state.withLockedValue { $0.saved = due }
         } catch {
             logger.error("the mark of transactions could not be saved", metadata: ["error": "\(error)"])

@@ -16,33 +16,39 @@ package protocol TransactionStore: Sendable {
     /// The record at a log offset; nil when there is none.
     func record(at logOffset: Int64) -> MessageRecord?
 
-    /// The first record at or after a log offset that is a record's, a blank's or the log's end; nil at the end.
-    func nextRecord(from logOffset: Int64) -> (record: MessageRecord, next: Int64)?
+    /// The first record at or after a log offset, and where to go on; nil at the end of the log.
+    func nextRecord(from logOffset: Int64) throws(StoreError) -> (record: MessageRecord, next: Int64)?
 
-    /// Appends a message; the completion runs on any thread.
-    func append(_ message: StoreMessage, completion: @escaping @Sendable (AppendOutcome) -> Void)
+    /// Appends a message; the completion runs on any thread. A durable one is stored once it is on the disk, however the
+    /// store flushes.
+    func append(
+        _ message: StoreMessage, isDurable: Bool, completion: @escaping @Sendable (AppendOutcome) -> Void)
 
-    /// The first offset of the log, and its end.
-    var logBounds: (min: Int64, end: Int64) { get }
+    /// Puts what was appended so far on the disk, waiting for it; false when that failed.
+    func synchronize() -> Bool
+
+    /// The first offset of the log, up to where it is on the disk, and its end.
+    var logBounds: (min: Int64, flushed: Int64, end: Int64) { get }
 }
 
 /// The message store as transactions see it.
-struct BrokerTransactionStore: TransactionStore {
+package struct BrokerTransactionStore: TransactionStore {
     private let store: MessageStore
-    private let logFileBytes: Int64
     private static let readCountMax = 256
     private static let readBytesMax = 1 << 20
 
-    init(store: MessageStore, logFileBytes: Int) {
+    /// A store to see so.
+    package init(store: MessageStore) {
         self.store = store
-        self.logFileBytes = Int64(logFileBytes)
     }
 
-    func bounds(topic: String) -> (min: Int64, max: Int64) {
+    /// The ends of the queue.
+    package func bounds(topic: String) -> (min: Int64, max: Int64) {
         (store.minOffset(topic: topic, queueId: 0), store.maxOffset(topic: topic, queueId: 0))
     }
 
-    func readQueue(topic: String, from: Int64) -> (records: [MessageRecord], next: Int64) {
+    /// As many records as there are, up to a bound.
+    package func readQueue(topic: String, from: Int64) -> (records: [MessageRecord], next: Int64) {
         var buffer = ByteBuffer()
         let result = store.read(
             topic: topic, queueId: 0, from: from, maxCount: Self.readCountMax, maxBytes: Self.readBytesMax,
@@ -51,26 +57,37 @@ struct BrokerTransactionStore: TransactionStore {
         return (records, max(from, result.nextOffset))
     }
 
-    func record(at logOffset: Int64) -> MessageRecord? {
+    /// Whatever lies there.
+    package func record(at logOffset: Int64) -> MessageRecord? {
         var buffer = ByteBuffer()
         guard store.readRecord(logOffset: logOffset, into: &buffer) else { return nil }
         return try? MessageRecord(buffer)
     }
 
-    func nextRecord(from logOffset: Int64) -> (record: MessageRecord, next: Int64)? {
-        let end = store.maxLogOffset
-        var offset = max(logOffset, store.minLogOffset)
-        while offset < end {
-            if let record = record(at: offset) { return (record, offset + Int64(record.byteCount)) }
-            // A blank, or a damaged record, after which nothing can be found before the next file.
-            offset = (offset / logFileBytes + 1) * logFileBytes
+    /// Steps over damage.
+    package func nextRecord(from logOffset: Int64) throws(StoreError) -> (record: MessageRecord, next: Int64)? {
+        var from = logOffset
+        var buffer = ByteBuffer()
+        while let offset = try store.nextRecord(from: from, into: &buffer) {
+            from = offset + Int64(buffer.readableBytes)
+            if let record = try? MessageRecord(buffer) { return (record, from) }
+            buffer.clear()
         }
         return nil
     }
 
-    func append(_ message: StoreMessage, completion: @escaping @Sendable (AppendOutcome) -> Void) {
-        store.append(message, completion: completion)
+    /// Appends to the store.
+    package func append(
+        _ message: StoreMessage, isDurable: Bool, completion: @escaping @Sendable (AppendOutcome) -> Void
+    ) {
+        store.append(message, isDurable: isDurable, completion: completion)
     }
 
-    var logBounds: (min: Int64, end: Int64) { (store.minLogOffset, store.maxLogOffset) }
+    /// Flushes the log.
+    package func synchronize() -> Bool { (try? store.synchronize()) != nil }
+
+    /// As far as the store knows.
+    package var logBounds: (min: Int64, flushed: Int64, end: Int64) {
+        (store.minLogOffset, store.flushedLogOffset, store.maxLogOffset)
+    }
 }

@@ -52,10 +52,15 @@ struct OffsetOrder: Sendable {
 }
 
 /// Ends on their way to the op queue.
+///
+/// An op message must not outlive the record that ended the transaction: a loss of power may take that one and leave what
+/// lies behind it. So an end waits here until its record is on the disk.
 struct OpQueue: Sendable {
     private struct Pending: Sendable {
         var offset: Int64
         var end: TransactionTable.End
+        /// Where its record lies at the earliest, and before which end of the log.
+        var record: Range<Int64>?
     }
 
     /// Op messages, by their offset, with the highest half offset they name.
@@ -69,6 +74,8 @@ struct OpQueue: Sendable {
     private var pending: [Pending] = []
     private var pendingBytes = 0
     private var oldestMillis: Int64?
+    /// Until when ends that wait for the disk are left alone.
+    private var pausesUntilMillis = Int64.min
     private var writing: [TransactionTable.OpBatch] = []
     private var writingMark: Int64 = 0
     private var written: [Written] = []
@@ -77,6 +84,8 @@ struct OpQueue: Sendable {
     /// Entries of `written` above which neighbours are joined: then progress is known more coarsely, no more.
     private static let writtenMax = 8_192
     private static let retryMillis: Int64 = 1_000
+    /// Time between two looks at what is on the disk.
+    private static let pauseMillis: Int64 = 100
 
     init(delayMillis: Int64, bytesMax: Int) {
         self.delayMillis = delayMillis
@@ -86,25 +95,38 @@ struct OpQueue: Sendable {
     var isEmpty: Bool { pending.isEmpty && writing.isEmpty }
     var count: Int { pending.count + writing.reduce(0) { $0 + $1.offsets.count } }
 
+    /// Whether an end of a kind is not written yet.
+    func holds(_ end: TransactionTable.End) -> Bool {
+        pending.contains { $0.end == end } || writing.contains { $0.end == end }
+    }
+
     /// When the oldest end has to be written; nil while others are being written.
     var dueMillis: Int64? {
         guard writing.isEmpty, let oldestMillis else { return nil }
-        return pendingBytes >= bytesMax ? oldestMillis : oldestMillis + delayMillis
+        return max(pausesUntilMillis, pendingBytes >= bytesMax ? oldestMillis : oldestMillis + delayMillis)
     }
 
-    mutating func add(_ offset: Int64, _ end: TransactionTable.End, nowMillis: Int64) {
-        pending.append(Pending(offset: offset, end: end))
+    /// - Parameter record: where the record lies that must be on the disk before; nil when there is none to wait for.
+    mutating func add(
+        _ offset: Int64, _ end: TransactionTable.End, record: Range<Int64>? = nil, nowMillis: Int64
+    ) {
+        pending.append(Pending(offset: offset, end: end, record: record))
         pendingBytes += Self.digits(offset) + 1
         if oldestMillis == nil { oldestMillis = nowMillis }
     }
 
-    /// - Parameter mark: what the log held, the records of ends under way aside, when all that is pending is written.
-    mutating func take(nowMillis: Int64, isForced: Bool, mark: Int64) -> [TransactionTable.OpBatch] {
+    /// - Parameters:
+    ///   - mark: what the log held, the records of ends under way aside, when all that is pending is written.
+    ///   - flushed: the log is on the disk up to there.
+    mutating func take(
+        nowMillis: Int64, isForced: Bool, mark: Int64, flushed: Int64
+    ) -> [TransactionTable.OpBatch] {
         guard writing.isEmpty, !pending.isEmpty, isForced || (dueMillis.map { $0 <= nowMillis } ?? false) else {
             return []
         }
+        let waiting = pending.filter { ($0.record?.upperBound ?? 0) > flushed }
         var open: [TransactionTable.End: (index: Int, bytes: Int)] = [:]
-        for entry in pending {
+        for entry in pending where (entry.record?.upperBound ?? 0) <= flushed {
             let size = Self.digits(entry.offset) + 1
             if let (index, bytes) = open[entry.end], bytes + size <= bytesMax {
                 writing[index].offsets.append(entry.offset)
@@ -114,10 +136,10 @@ struct OpQueue: Sendable {
                 writing.append(TransactionTable.OpBatch(end: entry.end, offsets: [entry.offset]))
             }
         }
-        writingMark = mark
-        pending = []
-        pendingBytes = 0
-        oldestMillis = nil
+        writingMark = waiting.reduce(mark) { min($0, $1.record?.lowerBound ?? $0) }
+        pending = waiting
+        pendingBytes = Self.bytes(of: waiting)
+        if waiting.isEmpty { oldestMillis = nil } else { pausesUntilMillis = nowMillis + Self.pauseMillis }
         return writing
     }
 
@@ -128,9 +150,9 @@ struct OpQueue: Sendable {
             mark = max(mark, writingMark)
         } else {
             // In front of what came meanwhile. An op message that names an offset twice does no harm.
-            let again = writing.flatMap { batch in batch.offsets.map { ($0, batch.end) } }
-            pending = again.map { Pending(offset: $0.0, end: $0.1) } + pending
-            pendingBytes = pending.reduce(0) { $0 + Self.digits($1.offset) + 1 }
+            let again = writing.flatMap { batch in batch.offsets.map { Pending(offset: $0, end: batch.end) } }
+            pending = again + pending
+            pendingBytes = Self.bytes(of: pending)
             oldestMillis = nowMillis - delayMillis + Self.retryMillis
         }
         writing = []
@@ -156,6 +178,10 @@ struct OpQueue: Sendable {
         let count = written.prefix { $0.halfOffsetMax < halfLowWater }.count
         written.removeFirst(count)
         return written.first?.opOffset ?? nextOpOffset
+    }
+
+    private static func bytes(of pending: [Pending]) -> Int {
+        pending.reduce(0) { $0 + digits($1.offset) + 1 }
     }
 
     private static func digits(_ value: Int64) -> Int {

@@ -241,15 +241,20 @@ package struct TransactionTable: Sendable {
 
     /// The record at this offset did what the end asks for (for a rollback there is nothing to do before): the end is to
     /// be written to the op queue, and answered from now on.
-    package mutating func ended(_ queueOffset: Int64, as end: End, nowMillis: Int64) {
+    ///
+    /// - Parameter recordEnd: an end of the log that lies behind the record that was written for it, when that may not be
+    ///   on the disk yet: the op message waits until it is.
+    package mutating func ended(
+        _ queueOffset: Int64, as end: End, recordEnd: Int64? = nil, nowMillis: Int64
+    ) {
         guard let entry = entries.removeValue(forKey: queueOffset) else { return }
-        busy[queueOffset] = nil
+        let begun = busy.removeValue(forKey: queueOffset) ?? 0
         for origin in entry.half.origins {
             aliases[origin] = nil
             endedTable.note(origin, end)
         }
         endedTable.note(queueOffset, end)
-        ops.add(queueOffset, end, nowMillis: nowMillis)
+        ops.add(queueOffset, end, record: recordEnd.map { min(begun, $0)..<$0 }, nowMillis: nowMillis)
     }
 
     /// What was to be written for this transaction was not: it is open as before, and looked at again after `waitMillis`.
@@ -313,14 +318,18 @@ package struct TransactionTable: Sendable {
     // MARK: Writing ends
 
     /// The ends to write now; empty when none are due, or while others are being written. Report with `opsStored`.
-    package mutating func takeOps(nowMillis: Int64, isForced: Bool, logEnd: Int64) -> [OpBatch] {
-        ops.take(nowMillis: nowMillis, isForced: isForced, mark: min(busyFloor, logEnd))
+    /// `flushed` is how far the log is on the disk.
+    package mutating func takeOps(nowMillis: Int64, isForced: Bool, logEnd: Int64, flushed: Int64) -> [OpBatch] {
+        ops.take(nowMillis: nowMillis, isForced: isForced, mark: min(busyFloor, logEnd), flushed: flushed)
     }
 
     /// The ends that `takeOps` gave were written, at these offsets of the op queue; nil when not all of them were.
     package mutating func opsStored(_ opOffsets: [Int64]?, nowMillis: Int64) {
         ops.finish(opOffsets, nowMillis: nowMillis)
     }
+
+    /// Whether a rollback is not written yet.
+    package var isWritingRollbacks: Bool { ops.holds(.rollback) }
 
     private var busyFloor: Int64 { busy.values.min() ?? .max }
 

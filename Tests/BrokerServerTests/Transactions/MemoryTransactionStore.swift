@@ -14,7 +14,15 @@ final class MemoryTransactionStore: TransactionStore {
         var minLogOffset: Int64 = 0
         var queueEnds: [String: Int64] = [:]
         var failingTopics: Set<String> = []
+        var slowTopics: Set<String> = []
         var crashesAfter = Int.max
+        /// Nothing reaches the disk but by ``MemoryTransactionStore/synchronize()``.
+        var isHeld = false
+        /// Completions of durable records that wait for it.
+        var held: [@Sendable () -> Void] = []
+        var flushed: Int64 = 0
+        /// What was on the disk when each record came.
+        var flushedBefore: [Int64] = []
     }
 
     private let state: NIOLockedValueBox<State>
@@ -34,8 +42,31 @@ final class MemoryTransactionStore: TransactionStore {
 
     func failAppends(to topics: Set<String>) { state.withLockedValue { $0.failingTopics = topics } }
 
+    /// Appends to these topics are told to take too long, though they are in the log.
+    func timeOutAppends(to topics: Set<String>) { state.withLockedValue { $0.slowTopics = topics } }
+
     /// Appends after that many records vanish without an answer.
     func crash(after count: Int) { state.withLockedValue { $0.crashesAfter = count } }
+
+    /// Has the disk take its time, until ``synchronize()``.
+    func holdFlushes() { state.withLockedValue { $0.isHeld = true } }
+
+    /// Records up to a count that were not on the disk when the last of them came, and those that were.
+    func unflushed(count: Int) -> (lost: Range<Int>, end: Int64) {
+        state.withLockedValue { state in
+            let end = count > 0 ? state.flushedBefore[count - 1] : 0
+            return ((state.log.prefix(count).firstIndex { $0.logOffset >= end } ?? count)..<count, end)
+        }
+    }
+
+    /// A store without one of the records up to a count, which a loss of power took.
+    func survivor(count: Int, without lost: Int) -> MemoryTransactionStore {
+        let copy = MemoryTransactionStore(nowMillis: nowMillis)
+        for (index, record) in state.withLockedValue({ $0.log }).prefix(count).enumerated() where index != lost {
+            copy.add(record)
+        }
+        return copy
+    }
 
     /// A store with the same records, up to a count.
     func survivor(count: Int = .max) -> MemoryTransactionStore {
@@ -85,7 +116,9 @@ final class MemoryTransactionStore: TransactionStore {
         }
     }
 
-    func append(_ message: StoreMessage, completion: @escaping @Sendable (AppendOutcome) -> Void) {
+    func append(
+        _ message: StoreMessage, isDurable: Bool, completion: @escaping @Sendable (AppendOutcome) -> Void
+    ) {
         let now = nowMillis()
         let outcome = state.withLockedValue { state -> AppendOutcome? in
             guard state.log.count < state.crashesAfter else { return nil }
@@ -96,17 +129,36 @@ final class MemoryTransactionStore: TransactionStore {
             let bytes = Self.encode(message, queueOffset: queueOffset, logOffset: state.end, storedMillis: now)
             guard let record = try? MessageRecord(bytes) else { return nil }
             state.log.append(record)
+            state.flushedBefore.append(state.flushed)
             state.queueEnds[message.topic] = queueOffset + 1
             defer { state.end += Int64(record.byteCount) }
-            return .stored(
+            let outcome = AppendOutcome.stored(
                 AppendReceipt(
                     logOffset: state.end, queueOffset: queueOffset, size: Int32(record.byteCount), count: 1,
                     storeTimestampMillis: now, logOffsets: []))
+            if state.slowTopics.contains(message.topic) {
+                return .failed(StoreError(.flushTimeout, "the disk took too long"))
+            }
+            guard isDurable, state.isHeld else { return outcome }
+            state.held.append { completion(outcome) }
+            return nil
         }
         if let outcome { completion(outcome) }
     }
 
-    var logBounds: (min: Int64, end: Int64) { state.withLockedValue { ($0.minLogOffset, $0.end) } }
+    var logBounds: (min: Int64, flushed: Int64, end: Int64) {
+        state.withLockedValue { ($0.minLogOffset, $0.isHeld ? $0.flushed : $0.end, $0.end) }
+    }
+
+    func synchronize() -> Bool {
+        let held = state.withLockedValue { state in
+            defer { state.held = [] }
+            state.flushed = state.end
+            return state.held
+        }
+        for completion in held { completion() }
+        return true
+    }
 
     private static func encode(
         _ message: StoreMessage, queueOffset: Int64, logOffset: Int64, storedMillis: Int64

@@ -20,6 +20,7 @@ struct TransactionCrashTests {
                 if kind == "r" { world.end(place, .rollback) }
             }
             world.pass(6_000)
+            _ = world.store.synchronize()
             try answer(world)
             world.pass(3_000)
         }
@@ -87,6 +88,108 @@ struct TransactionCrashTests {
         }
     }
 
+    @Test(
+        "whichever record a loss of power takes of those not on the disk, no transaction is lost, and none ends twice")
+    func anyHole() throws {
+        let whole = try TransactionWorld()
+        whole.store.holdFlushes()
+        try live(whole)
+        for cut in 1...whole.store.count {
+            let (unflushed, end) = whole.store.unflushed(count: cut)
+            for lost in unflushed {
+                let world = try TransactionWorld(
+                    clock: .init(2_000_000), store: whole.store.survivor(count: cut, without: lost))
+                let halves = world.store.records(NameRules.halfTopic)
+                for _ in 0..<3 {
+                    world.pass(30_000)
+                    try answer(world)
+                    world.pass(3_000)
+                }
+                func committed(_ records: [MessageRecord]) -> Set<String> {
+                    Set(records.map { String(buffer: $0.body) }.filter { $0.hasPrefix("c") || $0.hasPrefix("u") })
+                }
+                let told = "cut after \(cut) without \(lost)"
+                #expect(Set(world.delivered).count == world.delivered.count, "\(told)")
+                let all = committed(whole.store.records(NameRules.halfTopic))
+                #expect(all.isSuperset(of: world.delivered), "\(told)")
+                let kept = committed(halves.filter { $0.logOffset < end })
+                #expect(kept.isSubset(of: world.delivered), "\(told)")
+            }
+        }
+    }
+
+    @Test("a half message that gets the place of a lost one is not taken for that")
+    func placeOfALostOne() throws {
+        let world = try TransactionWorld()
+        #expect(world.end(try world.prepare("r"), .rollback) == nil)
+        #expect(world.ops == ["rollback 0,"])
+        // The op message was on the disk, what it is about was not.
+        let restarted = try TransactionWorld(clock: world.clock, store: world.store.survivor(count: 2, without: 0))
+        #expect(try restarted.prepare("u").queue == 0)
+        let again = try restarted.restarted()
+        #expect(again.service.openCount == 1)
+        again.pass(6_000)
+        try answer(again)
+        #expect(again.delivered == ["u"])
+    }
+
+    @Test("a mark of a log that lost its end is not believed again when the log has grown over it")
+    func markOfALostEnd() throws {
+        let world = try TransactionWorld()
+        let place = try world.prepare("c")
+        let files = MemoryRegistryStorage([
+            TransactionService.markFileName: Array(#"{"logOffset":2000,"logEnd":2000}"#.utf8)
+        ])
+        let first = try TransactionWorld(clock: world.clock, store: world.store.survivor(), files: files)
+        #expect(first.end(place, .commit) == nil)
+        while first.store.logBounds.end < 2_000 { try first.prepare("r\(first.store.count)") }
+        let second = try first.restarted()
+        second.pass(6_000)
+        try answer(second)
+        #expect(second.delivered == ["c"])
+    }
+
+    @Test("a commit that a slow disk did not confirm in time is one nevertheless")
+    func slowCommit() throws {
+        let world = try TransactionWorld()
+        let place = try world.prepare("a")
+        world.store.timeOutAppends(to: ["T"])
+        #expect(world.end(place, .commit) == .flushDiskTimeout)
+        world.store.timeOutAppends(to: [])
+        #expect(world.end(place, .rollback) == .illegalOperation)
+        #expect(world.end(place, .commit) == nil)
+        #expect(world.delivered == ["a"])
+    }
+
+    @Test("the end of a copy is that of its originals, also when no op message says that it is one")
+    func endOfACopy() throws {
+        let world = try TransactionWorld()
+        _ = try world.prepare("u")
+        world.pass(6_000)
+        try answer(world)
+        world.pass(3_000)
+        #expect(world.ops == ["copy 0,", "commit 1,"])
+        // Half message, copy, message, op messages.
+        let restarted = try TransactionWorld(clock: world.clock, store: world.store.survivor(count: 5, without: 3))
+        #expect(restarted.ops == ["commit 1,"] && restarted.service.openCount == 0)
+        restarted.pass(60_000)
+        try answer(restarted)
+        #expect(restarted.delivered == ["u"])
+    }
+
+    @Test("a rollback is not told to be done before it is written")
+    func rollbackAgain() throws {
+        let world = try TransactionWorld()
+        let place = try world.prepare("a")
+        world.store.failAppends(to: [NameRules.opHalfTopic])
+        #expect(world.end(place, .rollback) != nil)
+        #expect(world.end(place, .rollback) != nil)
+        #expect(world.end(place, .commit) == .illegalOperation)
+        world.store.failAppends(to: [])
+        #expect(world.end(place, .rollback) == nil)
+        #expect(world.ops == ["rollback 0,"])
+    }
+
     @Test("a commit whose op was not written is found in the log, and known as one")
     func commitWithoutOp() throws {
         let world = try TransactionWorld()
@@ -146,7 +249,8 @@ struct TransactionCrashTests {
                 .init(
                     topic: NameRules.opHalfTopic, queueId: 0, bornTimestampMillis: 1,
                     bornHost: .unknown, storeHost: .unknown,
-                    properties: ByteBuffer(string: "WAIT\u{1}true\u{2}TAGS\u{1}d"), body: ByteBuffer(string: body))
+                    properties: ByteBuffer(string: "WAIT\u{1}true\u{2}TAGS\u{1}d"), body: ByteBuffer(string: body)),
+                isDurable: false
             ) { _ in }
         }
         let restarted = try world.restarted()
