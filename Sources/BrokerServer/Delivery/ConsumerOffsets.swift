@@ -113,8 +113,10 @@ package final class ConsumerOffsets: Sendable {
     /// Whether the file lacks something.
     package var isDirty: Bool { state.withLockedValue { $0.isDirty } }
 
-    /// Writes the file when anything changed.
-    package func save() throws(BrokerError) {
+    /// Writes the file when anything changed, with the offsets as they were before `flushing` the log: it must make all
+    /// messages durable that clients know of by now. An offset that outlived the messages before it would hide those that
+    /// get their places, or a message that was sent back and of which only the copy was left.
+    package func save(flushing: () -> Bool = { true }) throws(BrokerError) {
         saving.lock()
         defer { saving.unlock() }
         let changed = state.withLockedValue { state -> State? in
@@ -123,7 +125,8 @@ package final class ConsumerOffsets: Sendable {
             return state
         }
         guard let changed else { return }
-        do {
+        do throws(BrokerError) {
+            guard flushing() else { throw BrokerError(.store, "the log cannot be flushed") }
             try file.save(Self.encode(changed))
         } catch {
             state.withLockedValue { $0.isDirty = true }

@@ -70,12 +70,8 @@ extension LedgerJournal {
 
     private func saveOffsets(nowMillis: Int64) {
         output.withLockedValue { $0.offsetsSavedMillis = nowMillis }
-        // An offset that outlives the messages before it would hide those that get their places.
-        guard !offsets.isDirty || store.synchronize() else {
-            return logger.error("consumer offsets cannot be saved", metadata: ["error": "the log cannot be flushed"])
-        }
         do {
-            try offsets.save()
+            try offsets.save { store.synchronize() }
         } catch {
             logger.error("consumer offsets cannot be saved", metadata: ["error": "\(error)"])
         }

@@ -352,4 +352,23 @@ import Testing
         #expect(again.offsets(group: "StorePullGroup", topic: "StoreA") == [0: 3, 1: 4, 2: 5, 3: 6])
         #expect(again.offset(group: "G", topic: "%RETRY%G", queueID: 0) == 9)
     }
+
+    /// A consumer that sent a message back commits it; the file must not know that before the disk has the copy.
+    @Test func theFileHasNoOffsetFromAfterTheFlush() throws {
+        let files = MemoryRegistryStorage()
+        func saved() throws -> Int64? {
+            try DeliveryWorld(files: files).offsets.offset(group: "G", topic: "T", queueID: 0)
+        }
+        let offsets = try DeliveryWorld(files: files).offsets
+        offsets.commit(group: "G", topic: "T", queueID: 0, offset: 1)
+        #expect(throws: BrokerError.self) { try offsets.save { false } }
+        #expect(try saved() == nil)
+        try offsets.save {
+            offsets.commit(group: "G", topic: "T", queueID: 0, offset: 2)
+            return true
+        }
+        #expect(try saved() == 1)
+        try offsets.save()
+        #expect(try saved() == 2)
+    }
 }
