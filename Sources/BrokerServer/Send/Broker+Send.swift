@@ -79,7 +79,7 @@ extension Broker {
             }
             if topic.messageType == .lite { return try storeLite(request, completion) }
             if request.isBatch { return try storeBatch(request, completion) }
-            if NameRules.isRetryTopic(topic.name), !request.isInternal, try mustDeadLetter(request) {
+            if NameRules.isRetryTopic(topic.name), !request.isCopy, try mustDeadLetter(request) {
                 return storeDeadLetter(request, completion)
             }
             try store(request, completion)
@@ -115,7 +115,7 @@ extension Broker {
         if properties.isDelayed { (message, recallHandle) = try scheduled(message) }
         let handle = recallHandle
         let start = NIODeadline.now()
-        store.append(message) { [self] outcome in
+        store.append(message, isDurable: request.isCopy) { [self] outcome in
             switch outcome {
             case .stored(let receipt):
                 statistics.countStored(

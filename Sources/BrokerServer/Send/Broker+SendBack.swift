@@ -147,7 +147,7 @@ extension Broker {
         copy.sysFlag = message.sysFlag.with(MessageSysFlag.TransactionKind.none)
         copy.properties = ByteBuffer(string: PropertyText.encode(properties))
         copy.reconsumeTimes = message.reconsumeTimes + 1
-        copy.isInternal = true
+        copy.isCopy = true
         return copy
     }
 }

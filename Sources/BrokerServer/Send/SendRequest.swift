@@ -32,8 +32,9 @@ package struct SendRequest: Sendable {
     package var isUnitMode = false
     /// Whether the body is a batch.
     package var isBatch = false
-    /// Whether the broker itself sends a message that it has decided on, such as one that a consumer sent back.
-    package var isInternal = false
+    /// Whether the broker itself sends it, as the copy of a message that a consumer sent back and will count as done. That
+    /// one may be on the disk for long, so its copy must be there too before anybody is told, whatever the flush mode.
+    package var isCopy = false
 
     /// A message with the usual values.
     package init(topic: String, bornTimestampMillis: Int64, bornHost: SocketHost, body: ByteBuffer) {

@@ -1,5 +1,6 @@
 import DeliveryEngine
 import MessageModel
+import NIOConcurrencyHelpers
 import NIOCore
 import RemotingCodec
 import StorageEngine
@@ -44,6 +45,24 @@ import Testing
         return try MessageRecord(buffer)
     }
 
+    /// Else a loss of power could take the copy when the consumer counts the message as done.
+    @Test func itIsToldOnceTheCopyIsOnTheDisk() async throws {
+        let world = try DelayWorld()
+        for topic in ["T", "%RETRY%g"] { try await world.createTopic(topic, queues: 1) }
+        guard case .one(let offset) = try world.send("T", "a", []).get().logOffsets else {
+            throw BrokerError(.store, "not stored")
+        }
+        let isDone = NIOLockedValueBox(false)
+        world.broker.sendBack(SendBackRequest(group: "g", logOffset: offset)) { outcome in
+            if case .success = outcome { isDone.withLockedValue { $0 = true } }
+        }
+        world.run()
+        #expect(world.broker.store.maxOffset(topic: NameRules.scheduleTopic, queueId: 2) == 1)
+        #expect(isDone.withLockedValue { $0 } == false)
+        world.broker.store.flushStep()
+        #expect(isDone.withLockedValue { $0 } == true)
+    }
+
     @Test func aMessageWithoutAttemptsLeftIsADeadLetter() async throws {
         try await test.createTopic("T")
         let offset = try await store()
@@ -70,7 +89,7 @@ import Testing
             $0.properties = ByteBuffer(
                 string: "TIMER_OUT_MS\u{1}5000\u{2}TIMER_DELAY_MS\u{1}9\u{2}TIMER_ENQUEUE_MS\u{1}1\u{2}"
                     + "TIMER_DEQUEUE_MS\u{1}2\u{2}TIMER_ROLL_TIMES\u{1}3\u{2}")
-            $0.isInternal = true
+            $0.isCopy = true
         }
         #expect(await sendBack(SendBackRequest(group: "g", logOffset: offset)) == nil)
         let waiting = try await only(NameRules.timerTopic)
