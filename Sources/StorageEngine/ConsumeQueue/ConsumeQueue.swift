@@ -83,9 +83,28 @@ final class ConsumeQueue: @unchecked Sendable {
 
     // MARK: Opening
 
-    /// Finds the units that are there.
-    func load() throws(StoreError) {
-        guard let found = try fileNumbers() else { return }
+    /// Finds the units that are there. `logStart` is where the log begins; without it no file is dropped.
+    ///
+    /// What lies behind a gap between files was made after the last checkpoint, and a loss of power took some of it: it is
+    /// dropped, as the log has it all. Unless retention left behind what lies before the gap: that cannot be read any more.
+    func load(logStart: Int64?) throws(StoreError) {
+        let numbers = try fileNumbers()
+        var index = 0
+        while index < numbers.count {
+            var next = index + 1
+            while next < numbers.count, numbers[next] == numbers[next - 1] + 1 { next += 1 }
+            try open(numbers[index]...numbers[next - 1])
+            if next < numbers.count, let logStart, try newestLogOffset() >= logStart {
+                for number in numbers[next...] {
+                    try StoreError.wrap { () throws(FileSystemError) in try files.remove(path(number)) }
+                }
+                return
+            }
+            index = next
+        }
+    }
+
+    private func open(_ found: ClosedRange<Int64>) throws(StoreError) {
         state.withLockedValue { state in
             state.numbers = found
             state.minOffset = found.lowerBound * unitsPerFile
@@ -95,13 +114,13 @@ final class ConsumeQueue: @unchecked Sendable {
         nextOffset = end
     }
 
-    /// Numbers of the files in the directory, up to the last; nil when there is none.
-    private func fileNumbers() throws(StoreError) -> ClosedRange<Int64>? {
+    /// Numbers of the files in the directory, ascending.
+    private func fileNumbers() throws(StoreError) -> [Int64] {
         let entries: [DirectoryEntry]
         do throws(FileSystemError) {
             entries = try files.list(directory)
         } catch {
-            if error.kind == .notFound { return nil }
+            if error.kind == .notFound { return [] }
             throw StoreError(error)
         }
         var found: [Int64] = []
@@ -120,12 +139,7 @@ final class ConsumeQueue: @unchecked Sendable {
             }
             found.append(start / Int64(fileBytes))
         }
-        found.sort()
-        guard let last = found.last else { return nil }
-        // A gap cuts off what lies before it.
-        var first = last
-        for number in found.dropLast().reversed() where number == first - 1 { first = number }
-        return first...last
+        return found.sorted()
     }
 
     /// The offset after the last written unit: units are dense, so that halving finds it.

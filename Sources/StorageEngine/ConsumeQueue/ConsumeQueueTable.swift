@@ -163,8 +163,9 @@ final class ConsumeQueueTable: Sendable {
         var logStart: Int64
     }
 
-    /// Opens the queues that have a directory; the files of those of which nothing is known are searched.
-    func load(_ known: Known? = nil) throws(StoreError) -> Loading {
+    /// Opens the queues that have a directory; the files of those of which nothing is known are searched. `logStart` is
+    /// where the log begins, for a start that drops what is of no use.
+    func load(_ known: Known? = nil, logStart: Int64? = nil) throws(StoreError) -> Loading {
         for queue in topics.withLockedValue({ $0.values.flatMap { $0.values } }) { queue.forgetFiles() }
         sharing.forgetBuffered()
         let batches = Set(try subdirectories(of: batchRoot))
@@ -176,7 +177,8 @@ final class ConsumeQueueTable: Sendable {
             var bounds = named.removeValue(forKey: topic) ?? [:]
             var queues: [Int32: ConsumeQueue] = [:]
             for queueId in try queueNumbers(of: topic) {
-                let queue = try open(topic, queueId, bounds.removeValue(forKey: queueId), known, &loading)
+                let queue = try open(
+                    topic, queueId, bounds.removeValue(forKey: queueId), known, logStart: logStart, &loading)
                 queues[queueId] = queue
             }
             loaded[topic] = queues
@@ -194,7 +196,8 @@ final class ConsumeQueueTable: Sendable {
     }
 
     private func open(
-        _ topic: String, _ queueId: Int32, _ bounds: QueueBounds?, _ known: Known?, _ loading: inout Loading
+        _ topic: String, _ queueId: Int32, _ bounds: QueueBounds?, _ known: Known?, logStart: Int64?,
+        _ loading: inout Loading
     ) throws(StoreError) -> ConsumeQueue {
         if let known, let bounds, known.isWhole, isRight(bounds, of: topic, known) {
             let queue = make(topic: topic, queueId: queueId, bounds: bounds)
@@ -203,7 +206,7 @@ final class ConsumeQueueTable: Sendable {
         let queue = make(topic: topic, queueId: queueId)
         // Made since the image, by the process that was killed: all it holds is read from the log.
         if let known, known.isWhole, known.looksForFiles, bounds == nil { return queue }
-        try queue.load()
+        try queue.load(logStart: logStart)
         loading.searched.append(queue)
         guard let known, let bounds else { return queue }
         loading.differs = true

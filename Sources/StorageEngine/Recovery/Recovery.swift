@@ -95,7 +95,7 @@ struct Recovery {
         loading = try queues.load(
             image.map {
                 ConsumeQueueTable.Known(image: $0, isWhole: isTrusted, looksForFiles: !wasClean, logStart: minOffset)
-            })
+            }, logStart: minOffset)
         let deleted = try dropDeleted()
         if loading.differs { boundsFile.renew() }
         allFrom = queuesAreMissing ? minOffset : startOffset()

@@ -36,6 +36,32 @@ import Testing
         }
     }
 
+    @Test("a gap between files that a loss of power left stops no start, and nothing behind it is lost")
+    func gap() throws {
+        var world = MemoryStoreWorld()
+        world.configuration.consumeQueueFileBytes = 200
+        var (store, _) = try world.open()
+        for _ in 0..<45 { store.append(StoreFixture.message("m")) { _ in } }
+        while store.dispatchStep() {}
+        #expect(store.housekeepingStep())
+        // The queue is in its files, and no checkpoint says so.
+        for name in ["checkpoint", "queuebounds"] where world.files.exists("/store/" + name) {
+            try world.files.remove("/store/" + name)
+        }
+        for _ in 0..<2 {
+            world.files = world.files.afterKill()
+            for number in [2, 3] {
+                let path = "/store/consumequeue/T/0/00000000000000000" + "\(number * 200)"
+                try world.files.openFile(path, mode: .existing).truncate(to: 0)
+            }
+            (store, _) = try world.open()
+            var buffer = ByteBuffer()
+            let found = store.read(topic: "T", queueId: 0, from: 0, maxCount: 99, maxBytes: 1 << 20, into: &buffer)
+            #expect(found.records.map(\.queueOffset) == Array(0..<45))
+        }
+        try store.close()
+    }
+
     @Test(
         "a start that dies while it builds missing queues again is followed by one that builds them",
         arguments: [
