@@ -11,6 +11,7 @@ struct Options {
     var first: UInt64 = 1
     var seedCount: UInt64 = 100
     var stepCount = 300
+    var workload = Simulation.Workload.deliveries
     var breakage: Simulation.Breakage?
     var isVerbose = false
 
@@ -35,6 +36,9 @@ struct Options {
             case "--steps":
                 guard let number = Int(value) else { return nil }
                 stepCount = number
+            case "--workload":
+                guard let chosen = Simulation.Workload(rawValue: value) else { return nil }
+                workload = chosen
             case "--break":
                 guard let mistake = Simulation.Breakage(rawValue: value) else { return nil }
                 breakage = mistake
@@ -48,7 +52,9 @@ func simulate(_ options: Options) -> Int32 {
     var failed: [UInt64] = []
     var counts = SimulationResult.Counts()
     for seed in options.first..<options.first + options.seedCount {
-        let result = Simulation(seed: seed, stepCount: options.stepCount, breakage: options.breakage).run()
+        let result = Simulation(
+            seed: seed, workload: options.workload, stepCount: options.stepCount, breakage: options.breakage
+        ).run()
         counts = counts + result.counts
         if options.isVerbose { print(result.trace.joined(separator: "\n")) }
         if options.seedCount == 1 { print("trace hash \(String(result.traceHash, radix: 16))") }
@@ -66,6 +72,7 @@ func simulate(_ options: Options) -> Int32 {
 guard let options = Options(Array(CommandLine.arguments.dropFirst())) else {
     print(
         "usage: simulate [--seeds N] [--first S] [--seed S] [--steps N] [--verbose] "
+            + "[--workload \(Simulation.Workload.allCases.map(\.rawValue).joined(separator: "|"))] "
             + "[--break \(Simulation.Breakage.allCases.map(\.rawValue).joined(separator: "|"))]")
     exit(2)
 }

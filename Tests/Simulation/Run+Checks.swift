@@ -81,7 +81,9 @@ extension Run {
         guard sent.fate == .accepted, !sent.isGone, sent.queueOffset == record.queueOffset else {
             throw Violation("message \(id) is visible at \(sent.queue)@\(record.queueOffset), but is \(sent.fate)")
         }
-        if isSynchronous, !isOnDisk(record.logOffset, record.byteCount) {
+        // A file that is gone was on the disk when the message was handed out.
+        let isKept = try record.logOffset >= world.store.minLogOffset
+        if isSynchronous, isKept, !isOnDisk(record.logOffset, record.byteCount) {
             throw Violation("message \(id) is visible before it is on the disk")
         }
     }
@@ -101,7 +103,7 @@ extension Run {
         return ids
     }
 
-    private func readAll(
+    func readAll(
         _ topic: String, _ queueID: Int32, _ body: (MessageRecord, Int64) throws -> Void
     ) throws {
         let store = try world.store
@@ -200,6 +202,9 @@ extension Run {
             }
             model.forget(id)
         }
+        for id in model.waiting.indices where (0..<after).contains(model.waiting[id].logOffset) {
+            model.waiting[id].isGone = true
+        }
     }
 
     // MARK: The end
@@ -236,6 +241,7 @@ extension Run {
                 }
             }
         }
+        try finishWaiting()
         try restart(.clean)
     }
 

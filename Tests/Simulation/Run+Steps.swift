@@ -7,6 +7,20 @@ import StorageEngine
 extension Run {
     /// One operation, chosen by the seed, and what follows from it.
     func step() throws {
+        if simulation.workload == .waiting, random.happens(percent: 35) {
+            try stepWaiting()
+        } else {
+            try stepDelivery()
+        }
+        try collect()
+        if disk.hasLostPower {
+            try restart(.powerLoss)
+        } else if try world.isFenced, random.happens(percent: 15) {
+            try restart(choose([.clean, .kill, .powerLoss]))
+        }
+    }
+
+    private func stepDelivery() throws {
         let chance = random.below(1_040)
         switch chance {
         case ..<190: try send(to: choose(queues))
@@ -30,12 +44,6 @@ extension Run {
         case ..<1_000: fillDisk()
         case ..<1_030: try send(to: choose(deletedQueues))
         default: try deleteTopic()
-        }
-        try collect()
-        if disk.hasLostPower {
-            try restart(.powerLoss)
-        } else if try world.isFenced, random.happens(percent: 15) {
-            try restart(choose([.clean, .kill, .powerLoss]))
         }
     }
 
@@ -111,6 +119,7 @@ extension Run {
 
     func keepHouse() throws {
         let world = try world
+        try noteDelivered()
         let before = world.store.minLogOffset
         let isKept = world.store.housekeepingStep()
         trace.note("housekeeping \(isKept)")
@@ -131,7 +140,15 @@ extension Run {
     private func letTimePass() throws {
         try flushJournal()
         try dispatch()
-        try advance(Int64(3_600_000 * (1 + random.below(40))))
+        let hours = 1 + random.below(40)
+        if simulation.workload == .waiting {
+            for _ in 0..<hours {
+                try advance(3_600_000)
+                try workOnWaiting()
+            }
+        } else {
+            try advance(Int64(3_600_000 * hours))
+        }
         try flushJournal()
         try flush()
         try dispatch()

@@ -1,5 +1,6 @@
 import BrokerServer
 import InMemoryFileSystem
+import MessageModel
 import NIOConcurrencyHelpers
 import NIOCore
 import StorageEngine
@@ -9,6 +10,10 @@ final class Run {
     enum Event: Sendable {
         case sent(ids: [Int], AppendOutcome)
         case popped(PopTicket, PopOutcome)
+        /// A message that waits was stored, or not.
+        case waits(id: Int, AppendOutcome)
+        case ended(id: Int, ServiceError?)
+        case asked(TransactionCheck)
     }
 
     /// Who popped.
@@ -41,6 +46,8 @@ final class Run {
     var handles: [Handle] = []
     /// Offsets that the pulling group may have committed, by queue, as far as the file goes.
     var commits: [ShadowModel.Queue: [Int64?]] = [:]
+    /// Questions about transactions that this process asked.
+    var questions: [TransactionCheck] = []
     /// Processes so far.
     var life = 0
     private var running: World?
@@ -70,6 +77,7 @@ final class Run {
         configuration.store.keptQueueUnitsMax = [0, 8, 1 << 18][Int(simulation.seed % 3)]
         configuration.store.queueWritesPerRound = [0, 1, 4_096][Int(simulation.seed / 3 % 3)]
         configuration.store.keptQueueLogBytesMax = [0, 20_000, 1 << 30][Int(simulation.seed / 9 % 3)]
+        configuration.hasWaiting = simulation.workload == .waiting
         configuration.checksTail = simulation.breakage != .skipTailCheck
         configuration.delivery.snapshotBytesMax = random.happens(percent: 50) ? 600 : 1 << 20
         configuration.delivery.snapshotIntervalMillis = 10_000
@@ -115,6 +123,13 @@ final class Run {
         }
     }
 
+    /// Keeps what happens outside of answers to sends and pops.
+    func keeper() -> @Sendable (Event) -> Void {
+        { [events, disk] event in
+            if !disk.hasLostPower { events.withLockedValue { $0.append(event) } }
+        }
+    }
+
     func popRecorder(_ ticket: PopTicket) -> @Sendable (PopOutcome) -> Void {
         { [events, disk] outcome in
             if !disk.hasLostPower { events.withLockedValue { $0.append(.popped(ticket, outcome)) } }
@@ -131,6 +146,9 @@ final class Run {
             switch event {
             case .sent(let ids, let outcome): try checkSent(ids, outcome)
             case .popped(let ticket, let outcome): try checkPopped(ticket, outcome)
+            case .waits(let id, let outcome): checkWaits(id, outcome)
+            case .ended(let id, let error): checkEnded(id, error)
+            case .asked(let check): questions.append(check)
             }
         }
     }
@@ -145,7 +163,12 @@ final class Run {
         try disk.makeDirectories(World.root)
         try disk.synchronizeDirectory("/")
         trace.note("start \(configuration.store.flushMode.rawValue)")
-        running = try World(configuration, files: disk, clock: clock)
+        try launch()
+    }
+
+    private func launch() throws {
+        let keep = keeper()
+        running = try World(configuration, files: disk, clock: clock) { keep(.asked($0)) }
     }
 
     /// Ends the process in some way, has the next one recover, and looks at what it found.
@@ -158,6 +181,7 @@ final class Run {
         trace.note("restart \(wanted.rawValue) as \(ending.rawValue)")
         try collect()
         handles.removeAll { $0.life < life - 3 }
+        questions = []
         switch ending {
         case .clean:
             model.didFlushLog()
@@ -172,6 +196,7 @@ final class Run {
         var losesPower = ending == .powerLoss
         try open(&losesPower)
         try checkEverything(afterPowerLoss: losesPower)
+        try checkWaiting(afterPowerLoss: losesPower)
     }
 
     /// Whether all was saved.
@@ -201,7 +226,7 @@ final class Run {
             if attempt < 2, random.happens(percent: 12) { injectFault(passingMax: 40) }
             if simulation.breakage == .forgetDeletions { try? disk.remove(World.root + "/deletedtopics") }
             do {
-                running = try World(configuration, files: disk, clock: clock)
+                try launch()
                 counts.faults += disk.injectedCount
                 return
             } catch {

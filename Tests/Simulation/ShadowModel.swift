@@ -47,6 +47,7 @@ struct ShadowModel {
     }
 
     var sent: [Sent] = []
+    var waiting: [WaitingMessage] = []
     /// What lies at each offset.
     var queues: [Queue: [Int64: Int]] = [:]
     var deliveries: [Delivery: TrackedDelivery] = [:]
@@ -74,6 +75,7 @@ struct ShadowModel {
     mutating func didFlushLog() {
         for id in sent.indices where sent[id].fate == .accepted { sent[id].isDurable = true }
         for key in deliveries.keys { deliveries[key]?.didFlushLog() }
+        for id in waiting.indices { waiting[id].didFlushLog() }
     }
 
     /// Every change of deliveries is in the log.

@@ -15,16 +15,29 @@ package struct Simulation: Sendable {
         case forgetDeletions = "forget-deletions"
     }
 
+    /// What clients do.
+    package enum Workload: String, Sendable, CaseIterable {
+        /// They send, receive and acknowledge.
+        case deliveries
+        /// They send delayed messages and transactions besides.
+        case waiting
+    }
+
     /// The seed of all choices.
     package var seed: UInt64
+    /// What clients do; the same seed makes other choices in another workload.
+    package var workload: Workload
     /// Operations before the end, in which everything is consumed.
     package var stepCount: Int
     /// A mistake to make.
     package var breakage: Breakage?
 
     /// A run by its seed.
-    package init(seed: UInt64, stepCount: Int = 300, breakage: Breakage? = nil) {
+    package init(
+        seed: UInt64, workload: Workload = .deliveries, stepCount: Int = 300, breakage: Breakage? = nil
+    ) {
         self.seed = seed
+        self.workload = workload
         self.stepCount = stepCount
         self.breakage = breakage
     }
@@ -42,7 +55,8 @@ package struct Simulation: Sendable {
             run.trace.note("violation: \(error)")
         }
         return SimulationResult(
-            seed: seed, violation: violation, traceHash: run.trace.hash, trace: run.trace.lines, counts: run.counts)
+            seed: seed, workload: workload, violation: violation, traceHash: run.trace.hash, trace: run.trace.lines,
+            counts: run.counts)
     }
 }
 
@@ -72,6 +86,8 @@ package struct SimulationResult: Sendable {
 
     /// The seed.
     package var seed: UInt64
+    /// What clients did.
+    package var workload: Simulation.Workload
     /// The promise that was broken; nil when all were kept.
     package var violation: String?
     /// Equal for equal runs.
@@ -87,7 +103,7 @@ package struct SimulationResult: Sendable {
         return """
             seed \(seed): \(violation ?? "no violation")
               \(tail)
-            replay: scripts/simulate --seed \(seed)
+            replay: scripts/simulate --workload \(workload.rawValue) --seed \(seed)
             """
     }
 }

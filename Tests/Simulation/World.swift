@@ -19,6 +19,8 @@ struct WorldConfiguration {
     var store = StoreConfiguration(rootPath: World.root)
     var delivery = DeliveryConfiguration()
     var checksTail = true
+    /// Whether there are delayed messages and transactions.
+    var hasWaiting = false
 }
 
 /// One process: the real store and the real delivery service over an in-memory disk, without threads.
@@ -36,11 +38,16 @@ final class World: Sendable {
     let store: MessageStore
     let offsets: ConsumerOffsets
     let delivery: DeliveryService
+    /// Delayed messages and transactions, where the workload has them.
+    let waiting: WaitingServices?
     let report: RecoveryReport
     private let deliveryStore: SteppedDeliveryStore
 
     /// Starts over what is on the disk.
-    init(_ configuration: WorldConfiguration, files: InMemoryFileSystem, clock: SimulatedClock) throws {
+    init(
+        _ configuration: WorldConfiguration, files: InMemoryFileSystem, clock: SimulatedClock,
+        ask: @escaping @Sendable (TransactionCheck) -> Void = { _ in }
+    ) throws {
         self.files = files
         self.clock = clock
         var settings = configuration.store
@@ -58,14 +65,20 @@ final class World: Sendable {
                 store: deliveryStore, topic: Self.topic, group: Self.group, createTopic: { $1(true) },
                 files: registry, offsets: offsets, nowMillis: { clock.nowMillis }),
             logger: logger)
-        let delivery = delivery
+        waiting =
+            configuration.hasWaiting
+            ? WaitingServices(store: store, files: registry, offsets: offsets, clock: clock, ask: ask, logger: logger)
+            : nil
+        let (delivery, waiting) = (delivery, waiting)
         store.setDispatchObserver { messages in
+            waiting?.delay.messagesArrived(messages)
             delivery.messagesArrived(
                 messages.map { ArrivedMessage(topic: $0.topic, queueID: $0.queueId, tagsCode: $0.tagsCode) })
         }
         delivery.guardLog(of: store)
         report = try store.open(driving: .steps)
         try delivery.recover()
+        try waiting?.recover()
     }
 
     @Sendable private static func topic(_ name: String) -> TopicConfig? {
@@ -94,8 +107,10 @@ final class World: Sendable {
     /// Stops as asked; whether everything was saved.
     func close() throws -> Bool {
         deliveryStore.forgetRefusals()
+        waiting?.transactions.close()
         delivery.close()
         try store.close()
+        waiting?.delay.saveAtEnd()
         return !deliveryStore.hasRefused && !files.hasLostPower
     }
 }
