@@ -151,6 +151,21 @@ struct TransactionTableTests {
         #expect(table.isIdle)
     }
 
+    @Test("ends that come while others wait for the disk are written at their own time")
+    func ownTime() {
+        var table = table(0, 1)
+        _ = table.end(0, as: .commit, logEnd: 1_000)
+        table.ended(0, as: .commit, recordEnd: 1_100, nowMillis: 0)
+        let due = table.nextMillis() ?? 0
+        _ = table.end(1, as: .commit, logEnd: 1_200)
+        table.ended(1, as: .commit, recordEnd: 1_300, nowMillis: due - 1)
+        #expect(
+            table.takeOps(nowMillis: due, isForced: false, logEnd: 1_300, flushed: 1_100)
+                == [.init(end: .commit, offsets: [0])])
+        table.opsStored([0], nowMillis: due)
+        #expect(table.nextMillis() == 2 * due - 1)
+    }
+
     @Test("only so many ends are remembered, the oldest go first")
     func remembered() {
         var ended = EndedTransactions(countMax: 3)

@@ -50,6 +50,8 @@ extension DelayService {
     /// Messages read, delivered or looked at in one go.
     private static let batchCountMax = 256
     private static let batchBytesMax = 4 << 20
+    /// Time after which messages that the disk did not give are read again.
+    private static let unreadableRetryMillis: Int64 = 5_000
     /// Time between two looks at what is old.
     private static let sweepIntervalMillis: Int64 = 1_000
 
@@ -69,8 +71,7 @@ extension DelayService {
             return result.status == .offsetTooSmall
         case .noMessageInQueue, .noMatchedLogicQueue, .offsetOverflowOne: return false
         case .offsetFoundNull:
-            let now = nowMillis()
-            state.withLockedValue { $0.readTimersAtMillis = now + Self.retryMillis }
+            timersUnreadable(from)
             return false
         }
         let records = result.records.compactMap { slot in
@@ -93,6 +94,22 @@ extension DelayService {
             state.isDirty = true
         }
         return result.nextOffset < result.maxOffset
+    }
+
+    /// The disk does not give the next message of the timer topic: asks again in a while, and tells the operator once.
+    private func timersUnreadable(_ offset: Int64) {
+        let now = nowMillis()
+        let (isNews, holdsAll) = state.withLockedValue { state in
+            state.readTimersAtMillis = now + Self.retryMillis
+            defer { state.unreadableTimer = offset }
+            return (state.unreadableTimer != offset, !state.knowsTimers)
+        }
+        guard isNews else { return }
+        logger.error(
+            holdsAll
+                ? "the timer topic cannot be read: no timer message is delivered before it is"
+                : "the timer topic cannot be read: newer timer messages are not delivered before it is",
+            metadata: ["queueOffset": "\(offset)"])
     }
 
     // MARK: Delivering
@@ -123,14 +140,20 @@ extension DelayService {
             }
             state.traffic.delivered.add(Counts(messages: Int64(done)), nowMillis: now)
             state.traffic.tick(nowMillis: now)
-            let left = writes[done...].map(\.entry) + unreadable
-            if !left.isEmpty { state.timers.putBack(left, retryAtMillis: now + Self.retryMillis) }
+            if failure != nil {
+                state.timers.putBack(writes[done...].lazy.map(\.entry), retryAtMillis: now + Self.retryMillis)
+            }
+            state.timers.setAside(unreadable, retryAtMillis: now + Self.unreadableRetryMillis)
             state.isDirty = true
         }
         if let failure {
             logger.warning("timer message cannot be delivered yet", metadata: ["error": "\(failure)"])
         }
-        return failure == nil && unreadable.isEmpty && entries.count == Self.batchCountMax
+        if let first = unreadable.first {
+            logger.warning(
+                "timer messages cannot be read yet", metadata: ["count": "\(unreadable.count)", "first": "\(first)"])
+        }
+        return failure == nil && entries.count == Self.batchCountMax
     }
 
     private enum Reading {
@@ -141,21 +164,18 @@ extension DelayService {
     }
 
     private func read(_ entry: TimerIndex.Entry) -> Reading {
-        let place: Logger.Metadata = ["logOffset": "\(entry.logOffset)", "queueOffset": "\(entry.queueOffset)"]
         var buffer = ByteBuffer()
-        do throws(StoreError) {
-            if try store.loadRecord(logOffset: entry.logOffset, size: entry.size, into: &buffer),
-                let record = try? MessageRecord(buffer), record.topic == NameRules.timerTopic,
-                record.queueOffset == entry.queueOffset, let timer = TimerRecord(record)
-            {
-                return .record(timer)
-            }
-        } catch {
-            logger.warning(
-                "timer message cannot be read yet", metadata: place.merging(["error": "\(error)"]) { $1 })
-            return .unreadable
+        guard
+            let isThere = try? store.loadRecord(logOffset: entry.logOffset, size: entry.size, into: &buffer)
+        else { return .unreadable }
+        if isThere, let record = try? MessageRecord(buffer), record.topic == NameRules.timerTopic,
+            record.queueOffset == entry.queueOffset, let timer = TimerRecord(record)
+        {
+            return .record(timer)
         }
-        logger.error("timer message is lost, as the log does not hold it any more", metadata: place)
+        logger.error(
+            "timer message is lost, as the log does not hold it any more",
+            metadata: ["logOffset": "\(entry.logOffset)", "queueOffset": "\(entry.queueOffset)"])
         return .gone
     }
 

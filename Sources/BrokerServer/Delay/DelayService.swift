@@ -27,6 +27,8 @@ package final class DelayService: Sendable {
         var mustReadTimers = true
         /// When to read it again, as the disk gave nothing.
         var readTimersAtMillis: Int64?
+        /// The message of it that the operator was told of.
+        var unreadableTimer: Int64?
         var nextSweepMillis: Int64 = 0
         var timerTopics = TimerTopics()
         var traffic = TimerTraffic(nowMillis: 0)
@@ -309,7 +311,7 @@ extension DelayService.State {
     /// progress stands: a newer one would not reach back to all copies.
     mutating func endCatchUp(nowMillis: Int64) {
         guard let catchUpMillis, knowsTimers,
-            timers.dueMillis.map({ $0 > catchUpMillis }) ?? true,
+            timers.waitingFrom > catchUpMillis,
             levels.allSatisfy({ $0.readAtMillis(nowMillis: nowMillis).map { $0 > catchUpMillis } ?? true })
         else { return }
         copies = DeliveredCopies()

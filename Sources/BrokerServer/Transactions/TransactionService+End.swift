@@ -224,8 +224,13 @@ extension TransactionService {
         let now = dependencies.nowMillis()
         let (answered, mustGoOn) = state.withLockedValue { [offsets, failure] state in
             state.table.opsStored(failure == nil ? offsets : nil, nowMillis: now)
-            let answered = state.writingWaiters
+            var answered = state.writingWaiters
             state.writingWaiters = []
+            // Who asked again for what was being written.
+            if failure == nil, !state.table.isWritingRollbacks {
+                answered += state.waiters
+                state.waiters = []
+            }
             return (answered, failure == nil && !state.waiters.isEmpty)
         }
         if let failure {

@@ -30,8 +30,6 @@ extension TransactionService {
             recovery.half(half, prepared: prepared)
         }
         let scanned = try scanLog(&recovery, from: mark ?? 0)
-        // Else it would be believed again once the log has grown over what it lost.
-        if mark == nil { try saveMark(0, logEnd: 0) }
         let table = recovery.finish()
         let count = table.openCount
         state.withLockedValue { state in
@@ -43,6 +41,12 @@ extension TransactionService {
             group: Self.group, topic: NameRules.halfTopic, queueID: HalfMessage.queueID, offset: halfStart)
         dependencies.offsets.commit(
             group: Self.group, topic: NameRules.opHalfTopic, queueID: HalfMessage.queueID, offset: opStart)
+        if mark == nil {
+            // Else the old ones would be believed again once the log has grown over what it lost: the offsets before the
+            // mark, by which they are believed.
+            try dependencies.offsets.save()
+            try saveMark(0, logEnd: 0)
+        }
         logger.info(
             "transactions recovered",
             metadata: [

@@ -71,6 +71,15 @@ package struct TimerIndex: Sendable {
     private var newestPlace: [String: Int64] = [:]
     /// Nothing is taken before, after a failure.
     private var retryMillis: Int64?
+    private var unreadable = Unreadable()
+
+    /// Entries that are due and whose records cannot be read. They hold up no others.
+    private struct Unreadable: Sendable {
+        var entries: [Entry] = []
+        var firstDueMillis = Int64.max
+        /// When they are taken again.
+        var retryMillis = Int64.max
+    }
 
     /// An index that has read nothing yet.
     package init(from start: Progress) {
@@ -80,7 +89,7 @@ package struct TimerIndex: Sendable {
     }
 
     /// Messages that wait.
-    package var count: Int { heap.count }
+    package var count: Int { heap.count + unreadable.entries.count }
 
     /// Messages that wait, by Java's hash of the topic that they are for. One that was written anew counts once more until
     /// it is due; one that was taken back does not count.
@@ -96,16 +105,18 @@ package struct TimerIndex: Sendable {
     /// Where a start would go on now. The owner asks while nothing is being written.
     package func progress(nowMillis: Int64) -> Progress {
         guard readOffset >= start.queueOffset else { return start }
-        let waitingFrom = heap.top?.dueMillis ?? Int64.max
         return Progress(
             queueOffset: readOffset, deliveredThroughMillis: min(waitingFrom - 1, nowMillis), floorOffset: floorOffset)
     }
 
     /// When the owner has to take what is due; nil while nothing waits.
     package var dueMillis: Int64? {
-        guard let first = heap.top else { return nil }
-        return max(first.dueMillis, retryMillis ?? .min)
+        let first = min(heap.top?.dueMillis ?? .max, unreadable.retryMillis)
+        return first == .max ? nil : max(first, retryMillis ?? .min)
     }
+
+    /// When the first that waits is due, or was; `Int64.max` while nothing waits.
+    package var waitingFrom: Int64 { min(heap.top?.dueMillis ?? .max, unreadable.firstDueMillis) }
 
     /// Whether a message was delivered by an earlier run.
     package func wasDelivered(queueOffset: Int64, dueMillis: Int64) -> Bool {
@@ -155,6 +166,7 @@ package struct TimerIndex: Sendable {
             guard retryMillis <= nowMillis else { return [] }
             self.retryMillis = nil
         }
+        if unreadable.retryMillis <= nowMillis { takeUnreadableAgain() }
         forgetRecalls()
         var due: [Entry] = []
         while due.count < countMax, let first = heap.top, first.dueMillis <= nowMillis {
@@ -169,6 +181,21 @@ package struct TimerIndex: Sendable {
     package mutating func putBack(_ entries: some Sequence<Entry>, retryAtMillis: Int64) {
         for entry in entries { push(entry) }
         retryMillis = retryAtMillis
+    }
+
+    /// Keeps entries whose records cannot be read apart until a time from which on they are taken again.
+    package mutating func setAside(_ entries: [Entry], retryAtMillis: Int64) {
+        for entry in entries {
+            unreadable.entries.append(entry)
+            unreadable.firstDueMillis = min(unreadable.firstDueMillis, entry.dueMillis)
+            unreadable.retryMillis = min(unreadable.retryMillis, retryAtMillis)
+            waiting[entry.topicHash, default: 0] += 1
+        }
+    }
+
+    private mutating func takeUnreadableAgain() {
+        for entry in unreadable.entries { heap.push(entry) }
+        unreadable = Unreadable()
     }
 
     /// Whether a message that is due was taken back.
@@ -190,7 +217,7 @@ package struct TimerIndex: Sendable {
     /// A slot is over when nothing waits in it any more; what was taken before is settled by now.
     private mutating func forgetRecalls() {
         guard !recalled.isEmpty else { return }
-        let first = heap.top.map { TimerTime.outMillis(dueMillis: $0.dueMillis) } ?? .max
+        let first = waitingFrom == .max ? .max : TimerTime.outMillis(dueMillis: waitingFrom)
         recalled = recalled.filter { $0.key >= first }
         recallCounts = recallCounts.filter { $0.key >= first }
     }
@@ -210,7 +237,6 @@ package struct TimerIndex: Sendable {
     /// What to do with the message at the floor.
     package func verdict(onOld entry: Entry, key: String, nowMillis: Int64) -> OldVerdict {
         guard entry.queueOffset < readOffset else { return .wait }
-        let waitingFrom = heap.top?.dueMillis ?? Int64.max
         if entry.dueMillis < waitingFrom || isReplaced(entry, key: key) { return .pass }
         return entry.dueMillis - nowMillis > Self.rollMarginMillis ? .roll : .wait
     }

@@ -59,6 +59,7 @@ struct OpQueue: Sendable {
     private struct Pending: Sendable {
         var offset: Int64
         var end: TransactionTable.End
+        var sinceMillis: Int64
         /// Where its record lies at the earliest, and before which end of the log.
         var record: Range<Int64>?
     }
@@ -71,7 +72,12 @@ struct OpQueue: Sendable {
 
     private let delayMillis: Int64
     private let bytesMax: Int
-    private var pending: [Pending] = []
+    private var ready: [Pending] = []
+    /// Those whose records may not be on the disk yet, in the order of these.
+    private var unflushed: [Pending] = []
+    /// Where the first of their records lies at the earliest.
+    private var unflushedFloor = Int64.max
+    /// Bytes of both in op messages.
     private var pendingBytes = 0
     private var oldestMillis: Int64?
     /// Until when ends that wait for the disk are left alone.
@@ -92,12 +98,12 @@ struct OpQueue: Sendable {
         self.bytesMax = bytesMax
     }
 
-    var isEmpty: Bool { pending.isEmpty && writing.isEmpty }
-    var count: Int { pending.count + writing.reduce(0) { $0 + $1.offsets.count } }
+    var isEmpty: Bool { ready.isEmpty && unflushed.isEmpty && writing.isEmpty }
+    var count: Int { ready.count + unflushed.count + writing.reduce(0) { $0 + $1.offsets.count } }
 
-    /// Whether an end of a kind is not written yet.
+    /// Whether an end of a kind that waits for no record is not written yet.
     func holds(_ end: TransactionTable.End) -> Bool {
-        pending.contains { $0.end == end } || writing.contains { $0.end == end }
+        ready.contains { $0.end == end } || writing.contains { $0.end == end }
     }
 
     /// When the oldest end has to be written; nil while others are being written.
@@ -110,8 +116,14 @@ struct OpQueue: Sendable {
     mutating func add(
         _ offset: Int64, _ end: TransactionTable.End, record: Range<Int64>? = nil, nowMillis: Int64
     ) {
-        pending.append(Pending(offset: offset, end: end, record: record))
-        pendingBytes += Self.digits(offset) + 1
+        let pending = Pending(offset: offset, end: end, sinceMillis: nowMillis, record: record)
+        if let record {
+            unflushed.append(pending)
+            unflushedFloor = min(unflushedFloor, record.lowerBound)
+        } else {
+            ready.append(pending)
+        }
+        pendingBytes += Self.bytes(of: offset)
         if oldestMillis == nil { oldestMillis = nowMillis }
     }
 
@@ -121,13 +133,12 @@ struct OpQueue: Sendable {
     mutating func take(
         nowMillis: Int64, isForced: Bool, mark: Int64, flushed: Int64
     ) -> [TransactionTable.OpBatch] {
-        guard writing.isEmpty, !pending.isEmpty, isForced || (dueMillis.map { $0 <= nowMillis } ?? false) else {
-            return []
-        }
-        let waiting = pending.filter { ($0.record?.upperBound ?? 0) > flushed }
+        guard writing.isEmpty, isForced || (dueMillis.map { $0 <= nowMillis } ?? false) else { return [] }
+        release(flushed: flushed)
         var open: [TransactionTable.End: (index: Int, bytes: Int)] = [:]
-        for entry in pending where (entry.record?.upperBound ?? 0) <= flushed {
-            let size = Self.digits(entry.offset) + 1
+        for entry in ready {
+            let size = Self.bytes(of: entry.offset)
+            pendingBytes -= size
             if let (index, bytes) = open[entry.end], bytes + size <= bytesMax {
                 writing[index].offsets.append(entry.offset)
                 open[entry.end] = (index, bytes + size)
@@ -136,11 +147,20 @@ struct OpQueue: Sendable {
                 writing.append(TransactionTable.OpBatch(end: entry.end, offsets: [entry.offset]))
             }
         }
-        writingMark = waiting.reduce(mark) { min($0, $1.record?.lowerBound ?? $0) }
-        pending = waiting
-        pendingBytes = Self.bytes(of: waiting)
-        if waiting.isEmpty { oldestMillis = nil } else { pausesUntilMillis = nowMillis + Self.pauseMillis }
+        ready = []
+        writingMark = min(mark, unflushedFloor)
+        oldestMillis = unflushed.first?.sinceMillis
+        if !unflushed.isEmpty { pausesUntilMillis = nowMillis + Self.pauseMillis }
         return writing
+    }
+
+    /// Makes those ready whose records are on the disk.
+    private mutating func release(flushed: Int64) {
+        let count = unflushed.firstIndex { ($0.record?.upperBound ?? 0) > flushed } ?? unflushed.count
+        if count == 0 { return }
+        ready += unflushed[..<count]
+        unflushed.removeFirst(count)
+        unflushedFloor = unflushed.reduce(.max) { min($0, $1.record?.lowerBound ?? $0) }
     }
 
     mutating func finish(_ opOffsets: [Int64]?, nowMillis: Int64) {
@@ -150,9 +170,9 @@ struct OpQueue: Sendable {
             mark = max(mark, writingMark)
         } else {
             // In front of what came meanwhile. An op message that names an offset twice does no harm.
-            let again = writing.flatMap { batch in batch.offsets.map { Pending(offset: $0, end: batch.end) } }
-            pending = again + pending
-            pendingBytes = Self.bytes(of: pending)
+            let offsets = writing.flatMap { batch in batch.offsets.map { ($0, batch.end) } }
+            ready = offsets.map { Pending(offset: $0.0, end: $0.1, sinceMillis: nowMillis) } + ready
+            pendingBytes += offsets.reduce(0) { $0 + Self.bytes(of: $1.0) }
             oldestMillis = nowMillis - delayMillis + Self.retryMillis
         }
         writing = []
@@ -180,13 +200,10 @@ struct OpQueue: Sendable {
         return written.first?.opOffset ?? nextOpOffset
     }
 
-    private static func bytes(of pending: [Pending]) -> Int {
-        pending.reduce(0) { $0 + digits($1.offset) + 1 }
-    }
-
-    private static func digits(_ value: Int64) -> Int {
-        var count = 1
-        var rest = value
+    /// Bytes of an offset in an op message: its digits and a separator.
+    private static func bytes(of offset: Int64) -> Int {
+        var count = 2
+        var rest = offset
         while rest >= 10 {
             rest /= 10
             count += 1

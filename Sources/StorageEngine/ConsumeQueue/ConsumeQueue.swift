@@ -83,11 +83,12 @@ final class ConsumeQueue: @unchecked Sendable {
 
     // MARK: Opening
 
-    /// Finds the units that are there. `logStart` is where the log begins; without it no file is dropped.
+    /// Finds the units that are there. `logStart` is where the log begins; nil keeps the newest files whatever is missing.
     ///
-    /// What lies behind a gap between files was made after the last checkpoint, and a loss of power took some of it: it is
-    /// dropped, as the log has it all. Unless retention left behind what lies before the gap: that cannot be read any more.
-    func load(logStart: Int64?) throws(StoreError) {
+    /// A loss of power may leave files with a gap between them. Those behind it do not count, and are returned: the queue
+    /// has to be built again from the log, after they are removed. Unless what lies before the gap is left from retention:
+    /// that cannot be read any more.
+    func load(logStart: Int64?) throws(StoreError) -> [String] {
         let numbers = try fileNumbers()
         var index = 0
         while index < numbers.count {
@@ -95,13 +96,11 @@ final class ConsumeQueue: @unchecked Sendable {
             while next < numbers.count, numbers[next] == numbers[next - 1] + 1 { next += 1 }
             try open(numbers[index]...numbers[next - 1])
             if next < numbers.count, let logStart, try newestLogOffset() >= logStart {
-                for number in numbers[next...] {
-                    try StoreError.wrap { () throws(FileSystemError) in try files.remove(path(number)) }
-                }
-                return
+                return numbers[next...].map(path)
             }
             index = next
         }
+        return []
     }
 
     private func open(_ found: ClosedRange<Int64>) throws(StoreError) {

@@ -149,6 +149,8 @@ final class ConsumeQueueTable: Sendable {
         var searched: [ConsumeQueue] = []
         /// Queues that should be there, but whose directory or file is not.
         var missing: Set<QueuePlace> = []
+        /// Files of such queues that have to go before these are built again.
+        var stale: [String] = []
         /// Something that the image names is not as it says.
         var differs = false
     }
@@ -164,7 +166,7 @@ final class ConsumeQueueTable: Sendable {
     }
 
     /// Opens the queues that have a directory; the files of those of which nothing is known are searched. `logStart` is
-    /// where the log begins, for a start that drops what is of no use.
+    /// where the log begins, for a start that builds queues again.
     func load(_ known: Known? = nil, logStart: Int64? = nil) throws(StoreError) -> Loading {
         for queue in topics.withLockedValue({ $0.values.flatMap { $0.values } }) { queue.forgetFiles() }
         sharing.forgetBuffered()
@@ -191,6 +193,13 @@ final class ConsumeQueueTable: Sendable {
         return loading
     }
 
+    /// Removes the files of queues that are built again.
+    func removeStale(_ loading: Loading) throws(StoreError) {
+        for path in loading.stale where files.exists(path) {
+            try StoreError.wrap { () throws(FileSystemError) in try files.remove(path) }
+        }
+    }
+
     private func queueNumbers(of topic: String) throws(StoreError) -> [Int32] {
         try subdirectories(of: root + "/" + topic).compactMap(Int32.init).filter { $0 >= 0 }.sorted()
     }
@@ -206,7 +215,9 @@ final class ConsumeQueueTable: Sendable {
         let queue = make(topic: topic, queueId: queueId)
         // Made since the image, by the process that was killed: all it holds is read from the log.
         if let known, known.isWhole, known.looksForFiles, bounds == nil { return queue }
-        try queue.load(logStart: logStart)
+        let stale = try queue.load(logStart: logStart)
+        if !stale.isEmpty { loading.missing.insert(QueuePlace(topic: topic, queueId: queueId)) }
+        loading.stale += stale
         loading.searched.append(queue)
         guard let known, let bounds else { return queue }
         loading.differs = true

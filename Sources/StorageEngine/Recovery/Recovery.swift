@@ -118,6 +118,8 @@ struct Recovery {
             try mark(marked)
             try boundsFile.discard()
         }
+        // Not before the mark: a start that found them gone would take the rest for all.
+        try queues.removeStale(loading)
         notices.progress.begin(at: report.scannedFrom, end: segments.writtenEnd)
         defer { notices.progress.finish() }
         return try scan(from: report.scannedFrom)

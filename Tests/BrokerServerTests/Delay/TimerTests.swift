@@ -109,7 +109,7 @@ struct TimerTests {
         world.advance(millis: 1_500, step: 500)
         files.heal()
         #expect(try world.bodies("T") == [])
-        world.advance(millis: 500)
+        world.advance(millis: 5_000, step: 500)
         #expect(try world.bodies("T") == ["a"])
     }
 

@@ -15,10 +15,11 @@ final class MemoryTransactionStore: TransactionStore {
         var queueEnds: [String: Int64] = [:]
         var failingTopics: Set<String> = []
         var slowTopics: Set<String> = []
+        var stalledTopics: Set<String> = []
         var crashesAfter = Int.max
         /// Nothing reaches the disk but by ``MemoryTransactionStore/synchronize()``.
         var isHeld = false
-        /// Completions of durable records that wait for it.
+        /// Completions that wait for it: of durable records, and of records of the topics that are stalled.
         var held: [@Sendable () -> Void] = []
         var flushed: Int64 = 0
         /// What was on the disk when each record came.
@@ -44,6 +45,9 @@ final class MemoryTransactionStore: TransactionStore {
 
     /// Appends to these topics are told to take too long, though they are in the log.
     func timeOutAppends(to topics: Set<String>) { state.withLockedValue { $0.slowTopics = topics } }
+
+    /// Appends to these topics are answered by ``synchronize()``.
+    func stallAppends(to topics: Set<String>) { state.withLockedValue { $0.stalledTopics = topics } }
 
     /// Appends after that many records vanish without an answer.
     func crash(after count: Int) { state.withLockedValue { $0.crashesAfter = count } }
@@ -139,7 +143,7 @@ final class MemoryTransactionStore: TransactionStore {
             if state.slowTopics.contains(message.topic) {
                 return .failed(StoreError(.flushTimeout, "the disk took too long"))
             }
-            guard isDurable, state.isHeld else { return outcome }
+            guard (isDurable && state.isHeld) || state.stalledTopics.contains(message.topic) else { return outcome }
             state.held.append { completion(outcome) }
             return nil
         }

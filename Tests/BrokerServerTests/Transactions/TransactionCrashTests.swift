@@ -1,4 +1,5 @@
 import MessageModel
+import NIOConcurrencyHelpers
 import NIOCore
 import RemotingCodec
 import Testing
@@ -149,6 +150,20 @@ struct TransactionCrashTests {
         #expect(second.delivered == ["c"])
     }
 
+    @Test("nor are the offsets of such a log believed after a kill that follows at once")
+    func offsetsOfALostEnd() throws {
+        let world = try TransactionWorld()
+        try world.prepare("c")
+        let queue = "\(NameRules.halfTopic)@\(TransactionService.group)"
+        let files = MemoryRegistryStorage([
+            TransactionService.markFileName: Array(#"{"logOffset":2000,"logEnd":2000}"#.utf8),
+            "consumerOffset.json": Array(#"{"offsetTable":{"\#(queue)":{"0":1}}}"#.utf8),
+        ])
+        let first = try TransactionWorld(clock: world.clock, store: world.store.survivor(), files: files)
+        #expect(first.service.openCount == 1)
+        #expect(try first.restarted().service.openCount == 1)
+    }
+
     @Test("a commit that a slow disk did not confirm in time is one nevertheless")
     func slowCommit() throws {
         let world = try TransactionWorld()
@@ -188,6 +203,25 @@ struct TransactionCrashTests {
         world.store.failAppends(to: [])
         #expect(world.end(place, .rollback) == nil)
         #expect(world.ops == ["rollback 0,"])
+    }
+
+    @Test("a rollback that is asked for again while it is being written is answered when it is")
+    func rollbackMeanwhile() throws {
+        let world = try TransactionWorld()
+        let place = try world.prepare("a")
+        world.store.stallAppends(to: [NameRules.opHalfTopic])
+        let answered = NIOLockedValueBox(0)
+        for _ in 0..<2 {
+            world.service.end(
+                EndTransaction(.rollback, producerGroup: "P", queueOffset: place.queue, logOffset: place.log)
+            ) { result in
+                if case .success = result { answered.withLockedValue { $0 += 1 } }
+            }
+        }
+        #expect(answered.withLockedValue { $0 } == 0)
+        world.store.stallAppends(to: [])
+        _ = world.store.synchronize()
+        #expect(answered.withLockedValue { $0 } == 2)
     }
 
     @Test("a commit whose op was not written is found in the log, and known as one")

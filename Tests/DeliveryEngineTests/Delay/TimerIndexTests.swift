@@ -57,6 +57,21 @@ struct TimerIndexTests {
         #expect(take(&index, 1_100) == [1, 0])
     }
 
+    @Test("what cannot be read holds up nothing else, still waits, and comes again")
+    func unreadable() {
+        var index = TimerIndex(from: TimerIndex.Progress())
+        for offset in 0..<4 as Range<Int64> { index.insert(entry(1_000 + offset, offset), key: "k", rollCount: 0) }
+        index.insert(entry(9_000, 4), key: "k", rollCount: 0)
+        index.setAside(index.takeDue(nowMillis: 2_000, countMax: 2), retryAtMillis: 7_000)
+        #expect(index.count == 5 && index.countsByTopicHash == [0: 5])
+        #expect(take(&index, 2_000) == [2, 3])
+        #expect(index.dueMillis == 7_000 && index.waitingFrom == 1_000)
+        #expect(index.progress(nowMillis: 3_000).deliveredThroughMillis == 999)
+        #expect(take(&index, 6_999) == [])
+        #expect(take(&index, 7_000) == [0, 1])
+        #expect(index.dueMillis == 9_000 && index.waitingFrom == 9_000)
+    }
+
     @Test("a recall counts for its slot, over a restart too")
     func recall() {
         var index = TimerIndex(from: TimerIndex.Progress())
