@@ -1,5 +1,6 @@
 import BrokerServer
 import MessageModel
+import NIOConcurrencyHelpers
 import NIOCore
 import RemotingCodec
 import StorageEngine
@@ -9,7 +10,8 @@ extension Run {
     /// One operation on messages that wait, chosen by the seed.
     func stepWaiting() throws {
         switch random.below(100) {
-        case ..<24: try sendDelayed()
+        case ..<22: try sendDelayed()
+        case ..<24: try recall()
         case ..<44: try prepare()
         case ..<62: try endTransaction()
         case ..<70: try answerQuestion()
@@ -63,6 +65,32 @@ extension Run {
         let keep = keeper()
         try world.store.append(message.stored) { keep(.waits(id: id, $0)) }
         try collect()
+    }
+
+    /// Takes a message back that waits for a time, and has the broker read the order.
+    private func recall() throws {
+        let now = clock.nowMillis
+        let known = model.waiting.indices.filter { id in
+            guard case .delayed(let dueMillis) = model.waiting[id].kind, dueMillis > now else { return false }
+            return model.waiting[id].fate == .accepted && model.waiting[id].stored.topic == NameRules.timerTopic
+        }
+        guard !known.isEmpty else { return }
+        let id = choose(known)
+        guard case .delayed(let dueMillis) = model.waiting[id].kind else { return }
+        model.waiting[id].isRecallAsked = true
+        let faults = disk.injectedCount
+        let isStored = NIOLockedValueBox(false)
+        try world.store.append(WaitingMessage.recall(id, dueMillis: dueMillis, nowMillis: now)) { outcome in
+            if case .stored = outcome { isStored.withLockedValue { $0 = true } }
+        }
+        try flush()
+        while try world.store.dispatchStep() {}
+        try deliverDelayed()
+        guard isStored.withLockedValue({ $0 }), try !world.isFenced, disk.injectedCount == faults else {
+            return trace.note("recall \(id) perhaps")
+        }
+        trace.note("recalled \(id)")
+        model.waiting[id].isRecalled = true
     }
 
     private func prepare() throws {
@@ -165,6 +193,9 @@ extension Run {
             guard record.storeTimestampMillis >= dueMillis else {
                 throw Violation("delayed message \(id) came \(dueMillis - record.storeTimestampMillis) ms early")
             }
+            guard !model.waiting[id].isRecalled else {
+                throw Violation("delayed message \(id) was delivered, but taken back")
+            }
             if record.logOffset < flushed { model.waiting[id].isDelivered = true }
         }
         var committed: Set<Int> = []
@@ -248,7 +279,7 @@ extension Run {
         where message.fate == .accepted && message.isDurable && !message.isGone {
             let isKept: Bool
             switch message.kind {
-            case .delayed: isKept = message.isDelivered
+            case .delayed: isKept = message.isDelivered || message.isRecallAsked
             case .half(.commit): isKept = message.isDelivered || message.isGivenUp && !message.isEndDurable
             case .half(.rollback): isKept = message.isEndAsked || message.isGivenUp
             case .half(nil): isKept = message.isGivenUp

@@ -24,6 +24,9 @@ struct WaitingMessage {
     var isDurable = false
     /// Taken by retention, or by a loss of power that may take it.
     var isGone = false
+    /// Its producer asked to have it back, and when it was certain to.
+    var isRecallAsked = false
+    var isRecalled = false
     /// Its producer asked to end the transaction.
     var isEndAsked = false
     /// The producer was told that it ended as decided, and that is on the disk.
@@ -56,6 +59,16 @@ struct WaitingMessage {
         return WaitingMessage(
             kind: .half(decision),
             stored: message(id, WaitingServices.transactionTopic, 0, properties, nowMillis))
+    }
+
+    /// The order to take a delayed message back.
+    static func recall(_ id: Int, dueMillis: Int64, nowMillis: Int64) -> StoreMessage {
+        let outMillis = TimerTime.outMillis(dueMillis: dueMillis)
+        let properties =
+            "TAGS\u{1}_RECALL_TAG_\u{2}UNIQ_KEY\u{1}\(id)\u{2}TIMER_DELIVER_MS\u{1}\(outMillis + 1)\u{2}"
+            + "TIMER_DEL_UNIQKEY\u{1}\(WaitingServices.delayedTopic)+\(id)\u{2}TIMER_OUT_MS\u{1}\(outMillis)\u{2}"
+            + "REAL_TOPIC\u{1}\(WaitingServices.delayedTopic)\u{2}REAL_QID\u{1}0"
+        return message(id, NameRules.timerTopic, 0, properties, nowMillis)
     }
 
     private static func message(
