@@ -21,13 +21,19 @@ def dead_letters(client: RawClient, deployment, group: str, count: int) -> list[
     # The topic is made by the first dead letter: who reads it from the beginning sets its place by hand.
     reader = deployment.group()
     route = client.query_route(topic)
-    found = []
-    for queue in route.message_queues:
-        request = s.PullMessageRequest(
-            group=resource(reader), message_queue=queue, offset=0, batch_size=32,
-            filter_expression=d.FilterExpression(type=d.FilterType.TAG, expression="*"))
-        found += [f.message for f in client.stub.PullMessage(request, metadata=client.metadata, timeout=5)
-                  if f.WhichOneof("content") == "message"]
+
+    def pull() -> list[d.Message]:
+        found = []
+        for queue in route.message_queues:
+            request = s.PullMessageRequest(
+                group=resource(reader), message_queue=queue, offset=0, batch_size=32,
+                filter_expression=d.FilterExpression(type=d.FilterType.TAG, expression="*"))
+            found += [f.message for f in client.stub.PullMessage(request, metadata=client.metadata, timeout=5)
+                      if f.WhichOneof("content") == "message"]
+        return found
+
+    # Stored when the forward is answered, readable in a moment.
+    found = eventually(pull, "the dead letters are readable")
     assert len(found) == count, found
     return found
 

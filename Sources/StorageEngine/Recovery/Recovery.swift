@@ -290,7 +290,8 @@ struct Recovery {
             return
         }
         if queues.tombstones.covers(topic: message.topic, logOffset: message.logOffset) { return }
-        let queue = queues.queue(topic: message.topic, queueId: message.queueId)
+        var queue = queues.queue(topic: message.topic, queueId: message.queueId)
+        if message.queueOffset < queue.bounds.min { queue = try emptied(queue) }
         touched[ObjectIdentifier(queue)] = queue
         let bounds = queue.bounds
         let unit = QueueUnit(logOffset: message.logOffset, recordSize: message.size, tagsCode: message.tagsCode)
@@ -305,6 +306,15 @@ struct Recovery {
         }
         try queue.add(unit, at: message.queueOffset, nowMillis: toldMillis)
         report.unitsWritten += 1
+    }
+
+    /// A queue without its files, as the first of them are lost: the log has records from before those that are there. All
+    /// that were made after the lost ones come again from the log.
+    private mutating func emptied(_ queue: ConsumeQueue) throws(StoreError) -> ConsumeQueue {
+        try queues.remove(queue)
+        loading.searched.removeAll { $0 === queue }
+        touched[ObjectIdentifier(queue)] = nil
+        return queues.queue(topic: queue.topic, queueId: queue.queueId)
     }
 
     private func isZero(at offset: Int64, in segment: LogSegment) throws(StoreError) -> Bool {

@@ -37,9 +37,18 @@ import Testing
     }
 
     @Test(
-        "a gap between files that a loss of power left stops no start, and nothing behind it is lost",
-        arguments: [["checkpoint", "queuebounds"], ["queuebounds"]])
-    func gap(lost: [String]) throws {
+        "files that a loss of power took stop no start, and nothing behind them is lost",
+        arguments: [[0], [1], [2, 3], [0, 2], [4], [1, 2, 3, 4]])
+    func lostFiles(numbers: [Int]) throws {
+        try lose(numbers, and: ["checkpoint", "queuebounds"])
+    }
+
+    @Test("nor is what lies behind a gap, also where a checkpoint says that it is on the disk")
+    func gap() throws {
+        try lose([2, 3], and: ["queuebounds"])
+    }
+
+    private func lose(_ numbers: [Int], and names: [String]) throws {
         var world = MemoryStoreWorld()
         world.configuration.consumeQueueFileBytes = 200
         var (store, _) = try world.open()
@@ -47,13 +56,14 @@ import Testing
         while store.dispatchStep() {}
         #expect(store.housekeepingStep())
         // The queue is in its files, and no file says what should be.
-        for name in lost where world.files.exists("/store/" + name) {
+        for name in names where world.files.exists("/store/" + name) {
             try world.files.remove("/store/" + name)
         }
         for _ in 0..<2 {
             world.files = world.files.afterKill()
-            for number in [2, 3] {
-                let path = "/store/consumequeue/T/0/00000000000000000" + "\(number * 200)"
+            for number in numbers {
+                let digits = "\(number * 200)"
+                let path = "/store/consumequeue/T/0/" + String(repeating: "0", count: 20 - digits.count) + digits
                 try world.files.openFile(path, mode: .existing).truncate(to: 0)
             }
             (store, _) = try world.open()
