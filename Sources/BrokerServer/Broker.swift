@@ -166,6 +166,20 @@ package final class Broker: Sendable {
         } catch {
             throw BrokerError(.store, "the store in \(configuration.storePath) does not open", cause: error)
         }
+        do throws(BrokerError) {
+            try recover()
+        } catch {
+            // It notes what was found missing: the next start builds that from the log.
+            try? store.close()
+            throw error
+        }
+        guard delivery.start(), lite.start(), delay.start(), transactions.start(), pulls.start() else {
+            throw BrokerError(.store, "no threads for delivery and transactions")
+        }
+        enter(.ready)
+    }
+
+    private func recover() throws(BrokerError) {
         enter(.recoveringDelivery)
         try delivery.recover()
         enter(.recoveringDelays)
@@ -173,10 +187,6 @@ package final class Broker: Sendable {
         enter(.recoveringTransactions)
         try transactions.recover()
         lite.recover()
-        guard delivery.start(), lite.start(), delay.start(), transactions.start(), pulls.start() else {
-            throw BrokerError(.store, "no threads for delivery and transactions")
-        }
-        enter(.ready)
     }
 
     /// Writes what is not written yet and closes the store, in the order that lets a start recover everything.

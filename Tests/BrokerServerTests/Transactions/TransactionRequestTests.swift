@@ -1,15 +1,51 @@
+import Foundation
 import Logging
 import MessageModel
 import NIOCore
 import NIOPosix
 import RemotingCodec
 import RemotingTransport
+import StorageEngine
 import Testing
 
 @testable import BrokerServer
 
 @Suite("Transactions over a socket")
 struct TransactionRequestTests {
+    @Test("a start that cannot read a queue file, as it is gone, has the next one build it")
+    func lostQueueFile() throws {
+        let root = NSTemporaryDirectory() + "transactions-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        var configuration = BrokerConfiguration()
+        configuration.storePath = root
+        configuration.store = StoreConfiguration(rootPath: root)
+        configuration.store.commitLogFileBytes = 1 << 20
+        configuration.store.consumeQueueFileBytes = 200
+        configuration.store.diskWarningPercent = 99
+        configuration.store.diskCleanForciblyPercent = 98
+        func open() throws -> Broker {
+            let broker = try Broker.onDisk(configuration, logger: Logger(label: "test"))
+            try broker.open()
+            return broker
+        }
+        let first = try open()
+        for _ in 0..<25 {
+            try first.transactions.prepare(
+                StoreMessage(
+                    topic: "T", queueId: 0, sysFlag: .transactionPrepared, bornTimestampMillis: 1, bornHost: .unknown,
+                    storeHost: .unknown, properties: ByteBuffer(string: "TRAN_MSG\u{1}true\u{2}PGROUP\u{1}P"),
+                    body: ByteBuffer(string: "half"))
+            ) { _ in }
+        }
+        try first.close()
+        try FileManager.default.removeItem(
+            atPath: root + "/consumequeue/RMQ_SYS_TRANS_HALF_TOPIC/0/00000000000000000200")
+        #expect(throws: BrokerError.self) { try open() }
+        let next = try open()
+        #expect(next.transactions.openCount == 25)
+        try next.close()
+    }
+
     private func half(_ topic: String, group: String) -> SendMessageFields {
         SendMessageFields(
             producerGroup: group, topic: topic, defaultTopic: "TBW102", defaultTopicQueueCount: 4, queueId: 0,
