@@ -22,7 +22,7 @@ def dead_letters(client: RawClient, deployment, group: str, count: int) -> list[
     reader = deployment.group()
     route = client.query_route(topic)
 
-    def pull() -> list[d.Message]:
+    def pull() -> list[d.Message] | None:
         found = []
         for queue in route.message_queues:
             request = s.PullMessageRequest(
@@ -30,7 +30,7 @@ def dead_letters(client: RawClient, deployment, group: str, count: int) -> list[
                 filter_expression=d.FilterExpression(type=d.FilterType.TAG, expression="*"))
             found += [f.message for f in client.stub.PullMessage(request, metadata=client.metadata, timeout=5)
                       if f.WhichOneof("content") == "message"]
-        return found
+        return found if len(found) >= count else None
 
     # Stored when the forward is answered, readable in a moment.
     found = eventually(pull, "the dead letters are readable")
