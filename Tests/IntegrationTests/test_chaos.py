@@ -108,11 +108,14 @@ class Load:
 
 
 class AckWatch:
-    """Receives and acks one after the other by plain calls; what came back after an ack that was answered OK is kept."""
+    """Receives and acks one after the other by plain calls; what came back after an ack that was answered OK is kept.
+
+    A message is known by its place: one that the SDK sent twice, as a kill took the first answer, is stored twice.
+    """
 
     def __init__(self, address: str, topic: str, group: str):
-        self.acked: set[str] = set()
-        self.returned: list[str] = []
+        self.acked: set[tuple] = set()
+        self.returned: list[tuple] = []
         self._finished = threading.Event()
         self._where = (address, topic, group)
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -124,13 +127,17 @@ class AckWatch:
             while not self._finished.is_set():
                 with contextlib.suppress(Exception):
                     _, messages = client.receive(topic, group, invisible_seconds=15)
-                    for message in messages:
-                        if message.system_properties.message_id in self.acked:
-                            self.returned.append(message.system_properties.message_id)
+                    self.returned += [self.place(message) for message in messages if self.place(message) in self.acked]
                     for message in messages:
                         answer = client.ack(topic, group, message)
                         if answer.entries and answer.entries[0].status.code == 20000:
-                            self.acked.add(message.system_properties.message_id)
+                            self.acked.add(self.place(message))
+
+    @staticmethod
+    def place(message) -> tuple:
+        """Id, broker, queue and offset; a handle names the broker in its sixth field."""
+        known = message.system_properties
+        return known.message_id, known.receipt_handle.split(" ")[5], known.queue_id, known.queue_offset
 
     def stop(self) -> None:
         self._finished.set()
