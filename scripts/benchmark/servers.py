@@ -57,14 +57,14 @@ class Ours:
     label = "this tree"
 
     def __init__(self, binaries: Path, flush: str = "ASYNC_FLUSH", topics: list[str] | None = None,
-                 environment: dict[str, str] | None = None):
+                 environment: dict[str, str] | None = None, broker_lines: str = ""):
         self.binaries = binaries
         self.folder = Path(tempfile.mkdtemp(prefix="mqbench-"))
         if topics:
             write_topics(self.folder / "store", topics)
         namesrv_conf, broker_conf, proxy_conf = (self.folder / n for n in ("namesrv.conf", "broker.conf", "proxy.json"))
         namesrv_conf.write_text(f"listenPort={NAMESRV_PORT}\nbindAddress=127.0.0.1\n")
-        broker_conf.write_text(broker_configuration(self.folder / "store", flush))
+        broker_conf.write_text(broker_configuration(self.folder / "store", flush) + broker_lines)
         proxy_conf.write_text(json.dumps({"namesrvAddr": NAMESRV, "grpcServerPort": PROXY_PORT}))
         self.namesrv = Server("mqnamesrv", [str(binaries / "mqnamesrv"), "-c", str(namesrv_conf)], self.folder)
         self.broker = Server("mqbroker", [str(binaries / "mqbroker"), "-c", str(broker_conf)], self.folder,

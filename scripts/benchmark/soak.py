@@ -13,6 +13,9 @@ from servers import Ours, load_command
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("v5", "legacy")
 MINUTE = 60
+# Less than a few minutes write: files are deleted all the time, as in a broker that has run for days. A disk that fills up
+# would show instead: above 85 % the broker lets producers wait.
+LOG_BYTES = 8 << 30
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Minute:
 class Soak:
     def __init__(self, binaries: Path):
         self.binaries = binaries
-        self.system = Ours(binaries)
+        self.system = Ours(binaries, broker_lines=f"fileReservedBytes={LOG_BYTES}\n")
 
     def start(self, kind: str, seconds: float, rate: int | None) -> subprocess.Popen:
         command = load_command(
