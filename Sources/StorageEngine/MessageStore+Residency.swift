@@ -4,52 +4,35 @@ extension MessageStore {
     /// made.
     package func setReadAhead(_ isOn: Bool) { segments.setReadAhead(isOn) }
 
-    /// Whether reading from an offset on may have to wait for the disk: its first record is far behind the end of the log
-    /// and not in memory.
-    package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxBytes: Int) -> Bool {
-        guard let (_, _, unit) = oldUnit(topic: topic, queueId: queueId, at: from),
-            let segment = segments.segment(at: unit.logOffset)
-        else { return false }
-        return !isResident(
-            from: unit.logOffset, to: unit.logOffset + min(Int64(maxBytes), segment.end - unit.logOffset))
-    }
-
-    /// The unit at an offset of a queue, with the queue and its end, when its record was not written lately.
-    private func oldUnit(
-        topic: String, queueId: Int32, at offset: Int64
-    ) -> (queue: ConsumeQueue, end: Int64, unit: QueueUnit)? {
-        guard let queue = queues.find(topic: topic, queueId: queueId) else { return nil }
+    /// Whether ``read(topic:queueId:from:maxCount:maxBytes:into:matching:accepting:)`` may have to wait for the disk: units of
+    /// the queue, or messages that it would take, are far behind the end of the log and not in memory. `filters` says that
+    /// it gets an `accepting`, which has to see each message.
+    package func readMayBlock(
+        topic: String, queueId: Int32, from: Int64, maxCount: Int, maxBytes: Int = .max,
+        matching: ((Int64) -> Bool)? = nil, filters: Bool = false
+    ) -> Bool {
+        guard let queue = queues.find(topic: topic, queueId: queueId) else { return false }
         let bounds = queue.bounds
-        guard offset >= bounds.min, offset < bounds.max, let unit = try? queue.read(at: offset),
-            unit.logOffset < maxLogOffset - Self.freshBytes
-        else { return nil }
-        return (queue, bounds.max, unit)
+        guard from >= bounds.min, from < bounds.max else { return false }
+        let isFiltered = matching != nil || filters
+        let most = isFiltered ? QueueReader.scanCount(maxCount: maxCount) : Int64(max(1, maxCount))
+        let count = Int(min(most, bounds.max - from))
+        guard queue.isResident(from: from, count: count) else { return true }
+        guard let first = try? queue.read(at: from), first.logOffset < maxLogOffset - Self.freshBytes else {
+            return false
+        }
+        var wanted = WantedRecords(maxCount: filters ? count : maxCount, maxBytes: maxBytes)
+        try? queue.read(from: from, count: count) { units in
+            for unit in units where unit.isMessage && matching?(unit.tagsCode) ?? true {
+                guard wanted.take(unit) else { return }
+            }
+        }
+        return wanted.stretches.contains { !isResident(from: $0.lowerBound, to: $0.upperBound) }
     }
 
     /// What was written this lately is in the page cache: no need to ask the system. In a queue with little traffic even
     /// the newest message may be older.
     private static var freshBytes: Int64 { 32 << 20 }
-
-    /// Whether reading some messages of a queue may have to wait for the disk. Other than
-    /// ``readMayBlock(topic:queueId:from:maxBytes:)`` it looks at these messages and not at what lies between them, as far
-    /// as they are not close together.
-    package func readMayBlock(topic: String, queueId: Int32, from: Int64, maxCount: Int) -> Bool {
-        guard let (queue, queueEnd, first) = oldUnit(topic: topic, queueId: queueId, at: from) else { return false }
-        let end = min(queueEnd, from + Int64(max(1, maxCount)))
-        if let last = try? queue.read(at: end - 1), last.logOffset >= first.logOffset,
-            last.logOffset + Int64(last.recordSize) - first.logOffset <= Self.closeBytes
-        {
-            return !isResident(from: first.logOffset, to: last.logOffset + Int64(last.recordSize))
-        }
-        for offset in from..<end {
-            guard let unit = try? queue.read(at: offset), unit.isMessage else { continue }
-            if !isResident(from: unit.logOffset, to: unit.logOffset + Int64(unit.recordSize)) { return true }
-        }
-        return false
-    }
-
-    /// Records within so many bytes are looked at together: one question to the system.
-    private static var closeBytes: Int64 { 256 << 10 }
 
     private func isResident(from start: Int64, to end: Int64) -> Bool {
         var position = start
@@ -60,6 +43,35 @@ extension MessageStore {
             let piece = position..<min(end, stretch.upperBound)
             guard isWhole || segment.isResident(from: piece.lowerBound, count: piece.count) else { return false }
             position = piece.upperBound
+        }
+        return true
+    }
+}
+
+/// Where the records lie that a read takes.
+struct WantedRecords {
+    private var countLeft: Int
+    private var bytesLeft: Int
+    /// In the order of the units; neighbours in one.
+    private(set) var stretches: [Range<Int64>] = []
+    /// Records this near to each other are looked at together: one question to the system.
+    private static let nearBytes: Int64 = 16 << 10
+
+    init(maxCount: Int, maxBytes: Int) {
+        countLeft = max(1, maxCount)
+        bytesLeft = maxBytes
+    }
+
+    /// False when it is more than the read takes.
+    mutating func take(_ unit: QueueUnit) -> Bool {
+        guard countLeft > 0, bytesLeft > 0 else { return false }
+        countLeft -= 1
+        bytesLeft -= Int(unit.recordSize)
+        let end = unit.logOffset + Int64(unit.recordSize)
+        if let last = stretches.last, (0...Self.nearBytes).contains(unit.logOffset - last.upperBound) {
+            stretches[stretches.count - 1] = last.lowerBound..<end
+        } else {
+            stretches.append(unit.logOffset..<max(unit.logOffset, end))
         }
         return true
     }

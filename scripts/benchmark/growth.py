@@ -109,7 +109,8 @@ class Growth:
             system.stop()
 
     def backlog(self) -> None:
-        """Old messages are pulled from the start of so many gigabytes while new ones come in at 5,000 a second."""
+        """Old messages are pulled from the start of so many gigabytes, none of them in memory, while new ones come in at
+        5,000 a second."""
         system = Ours(self.binaries)
         try:
             system.topic()
@@ -118,11 +119,13 @@ class Growth:
                 while stored < gigabytes:
                     report = self.bench(system, "produce", "--size", "8192", "--duration", "5", "--warm-up", "0", remoting=True)
                     stored += report["sent"]["count"] * 8_500 / 1e9
+                system.restart_without_cache()
                 reader = subprocess.Popen(load_command(
                     self.binaries, "consume", "-g", f"old{gigabytes}", "--duration", str(self.seconds + 1), "--warm-up", "0",
-                    remoting=True), stdout=subprocess.DEVNULL)
+                    remoting=True), stdout=subprocess.PIPE)
                 report = self.bench(system, "produce", "--rate", "5000")
-                reader.wait()
+                read = json.loads(reader.communicate()[0])["received"]["perSecond"]
+                print(f"{'':24} {read:>21,.0f} old messages/s pulled beside it")
                 self.add("backlog (GB)", gigabytes, report)
         finally:
             system.stop()

@@ -67,11 +67,29 @@ class Ours:
         broker_conf.write_text(broker_configuration(self.folder / "store", flush) + broker_lines)
         proxy_conf.write_text(json.dumps({"namesrvAddr": NAMESRV, "grpcServerPort": PROXY_PORT}))
         self.namesrv = Server("mqnamesrv", [str(binaries / "mqnamesrv"), "-c", str(namesrv_conf)], self.folder)
-        self.broker = Server("mqbroker", [str(binaries / "mqbroker"), "-c", str(broker_conf)], self.folder,
-                             environment)
+        self.start_broker = lambda: Server(
+            "mqbroker", [str(binaries / "mqbroker"), "-c", str(broker_conf)], self.folder, environment)
+        self.broker = self.start_broker()
         self.proxy = Server("mqproxy", [str(binaries / "mqproxy"), "-pc", str(proxy_conf)], self.folder)
-        self.servers = [self.namesrv, self.broker, self.proxy]
-        self.pids = {"proxy": self.proxy.pid, "broker": self.broker.pid}
+
+    @property
+    def servers(self) -> list[Server]:
+        return [self.namesrv, self.broker, self.proxy]
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {"proxy": self.proxy.pid, "broker": self.broker.pid}
+
+    def restart_without_cache(self) -> None:
+        """Starts the broker again on a store whose bytes are on the disk only."""
+        self.broker.stop()
+        for path in (self.folder / "store").rglob("*"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        self.broker = self.start_broker()
+        wait_for_route(self.binaries, "bench")
 
     def topic(self, name: str = "bench", queues: int = 8) -> None:
         subprocess.run(

@@ -116,7 +116,8 @@ package final class PullService: Sendable {
             return waiter.completion(.refused(.pullNotFound, "the client is gone"))
         }
         let isCold = dependencies.store.readMayBlock(
-            topic: request.topic, queueId: request.queueID, from: waiter.offset, maxBytes: configuration.bytesMax)
+            topic: request.topic, queueId: request.queueID, from: waiter.offset, maxCount: maxCount(request),
+            maxBytes: maxBytes(request), matching: waiter.filter.tagTest, filters: waiter.filter.recordTest != nil)
         guard isCold else { return serve(waiter, pass) }
         guard dependencies.coldReader.submit({ [self] in serve(waiter, pass) }) else {
             return waiter.completion(.refused(.systemBusy, "too many reads of old messages wait for the disk"))
@@ -159,20 +160,25 @@ package final class PullService: Sendable {
     /// Reads what passes the filter, over several stretches when the first hold nothing that does.
     private func read(_ waiter: PullWaiter, into body: inout ByteBuffer) -> ReadResult {
         let request = waiter.request
-        let maxCount = Int(max(1, min(request.maxCount, configuration.countMax)))
-        let maxBytes = max(1, min(request.maxBytes.map(Int.init) ?? .max, configuration.bytesMax))
         var from = waiter.offset
         var stretches = 0
         while true {
             let result = dependencies.store.read(
-                topic: request.topic, queueId: request.queueID, from: from, maxCount: maxCount, maxBytes: maxBytes,
-                into: &body, matching: waiter.filter.tagTest, accepting: waiter.filter.recordTest)
+                topic: request.topic, queueId: request.queueID, from: from, maxCount: maxCount(request),
+                maxBytes: maxBytes(request), into: &body, matching: waiter.filter.tagTest,
+                accepting: waiter.filter.recordTest)
             stretches += 1
             guard result.status == .noMatchedMessage, result.nextOffset > from, result.nextOffset < result.maxOffset,
                 stretches < Self.stretchesMax
             else { return result }
             from = result.nextOffset
         }
+    }
+
+    private func maxCount(_ request: PullRequest) -> Int { Int(max(1, min(request.maxCount, configuration.countMax))) }
+
+    private func maxBytes(_ request: PullRequest) -> Int {
+        max(1, min(request.maxBytes.map(Int.init) ?? .max, configuration.bytesMax))
     }
 
     /// Stretches read in search of a match before the client has to ask again; each passes over what the store allows.

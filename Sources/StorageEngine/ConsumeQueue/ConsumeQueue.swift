@@ -194,6 +194,26 @@ final class ConsumeQueue: @unchecked Sendable {
         body(units[...])
     }
 
+    /// Whether units can be read without waiting for the disk, as far as they lie in one file.
+    func isResident(from offset: Int64, count: Int) -> Bool {
+        let number = offset / unitsPerFile
+        let known: (region: (any MappedRegion)?, isInMemory: Bool) = state.withLockedValue { state in
+            if state.tail.slice(from: offset, count: 1) != nil || !state.hasFile(number) { return (nil, true) }
+            let region = state.regions[number]
+            // What was written last, by a queue in use: no need to ask the system.
+            return (region, region != nil && state.maxOffset - offset <= Self.freshUnits)
+        }
+        if known.isInMemory { return true }
+        // Opening its file may read the disk too.
+        guard let region = known.region else { return false }
+        let first = Int(offset % unitsPerFile)
+        return region.isResident(
+            from: first * QueueUnit.size, count: min(count, Int(unitsPerFile) - first) * QueueUnit.size)
+    }
+
+    /// About a page of units.
+    private static let freshUnits: Int64 = 200
+
     /// Has a reader far behind the end fetch many pages at once.
     private func noteReading(_ region: any MappedRegion, at offset: Int64) {
         let isNew = state.withLockedValue { state in

@@ -11,6 +11,9 @@ struct QueueReader {
     private static let scanMax = 800
     private static let portion = 32
 
+    /// How many units a read that filters looks at.
+    static func scanCount(maxCount: Int) -> Int64 { Int64(max(scanMax, maxCount * 20)) }
+
     init(segments: LogSegments, queue: ConsumeQueue, maxCount: Int, maxBytes: Int, notices: StoreNotices) {
         self.segments = segments
         self.queue = queue
@@ -26,7 +29,7 @@ struct QueueReader {
     ) {
         let start = buffer.writerIndex
         var offset = result.nextOffset
-        let scanEnd = min(result.maxOffset, offset + Int64(max(Self.scanMax, maxCount * 20)))
+        let scanEnd = min(result.maxOffset, offset + Self.scanCount(maxCount: maxCount))
         var isFull = false
         var removed = false
         while offset < scanEnd, !isFull, result.records.count < maxCount {

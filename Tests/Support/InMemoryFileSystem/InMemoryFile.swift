@@ -84,7 +84,9 @@ final class InMemoryRegion: MappedRegion {
         self.files = files
     }
 
-    func isResident(from offset: Int, count: Int) -> Bool { !files.state.withLockedValue { $0.isEvicted } }
+    func isResident(from offset: Int, count: Int) -> Bool {
+        !files.state.withLockedValue { $0.isEvicted }(path, offset..<offset + count)
+    }
 
     /// It has no pages.
     func unmapPages(from offset: Int, count: Int) {}

@@ -22,8 +22,8 @@ package final class InMemoryFileSystem: FileSystem {
         /// The disk of the next machine, once power was lost in the middle of an operation.
         var remains: DirectoryNode?
         var random: SeededGenerator
-        /// Nothing that is mapped is in memory.
-        var isEvicted = false
+        /// Whether a range of a mapped file lacks a page in memory.
+        var isEvicted: @Sendable (_ path: String, _ range: Range<Int>) -> Bool = { _, _ in false }
         var operations = 0
         var injected = 0
     }
@@ -32,7 +32,12 @@ package final class InMemoryFileSystem: FileSystem {
     let nowMillis: @Sendable () -> Int64
 
     /// Says from now on that nothing that is mapped is in memory, or that all is again.
-    package func setEvicted(_ isEvicted: Bool = true) { state.withLockedValue { $0.isEvicted = isEvicted } }
+    package func setEvicted(_ isEvicted: Bool = true) { setEvicted { _, _ in isEvicted } }
+
+    /// Says from now on which ranges of mapped files are not, or not all, in memory.
+    package func setEvicted(_ isEvicted: @escaping @Sendable (_ path: String, _ range: Range<Int>) -> Bool) {
+        state.withLockedValue { $0.isEvicted = isEvicted }
+    }
 
     /// An empty disk of a size. `seed` decides what a loss of power leaves.
     package init(
