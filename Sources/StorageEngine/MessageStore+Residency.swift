@@ -17,63 +17,52 @@ extension MessageStore {
         let isFiltered = matching != nil || filters
         let most = isFiltered ? QueueReader.scanCount(maxCount: maxCount) : Int64(max(1, maxCount))
         let count = Int(min(most, bounds.max - from))
-        guard queue.isResident(from: from, count: count) else { return true }
-        guard let first = try? queue.read(at: from), first.logOffset < maxLogOffset - Self.freshBytes else {
-            return false
-        }
-        var wanted = WantedRecords(maxCount: filters ? count : maxCount, maxBytes: maxBytes)
+        guard queue.isResident(from: from, count: count, nowMillis: clock.nowMillis) else { return true }
+        var mayBlock = false
         try? queue.read(from: from, count: count) { units in
-            for unit in units where unit.isMessage && matching?(unit.tagsCode) ?? true {
-                guard wanted.take(unit) else { return }
-            }
+            guard let first = units.first, first.logOffset < maxLogOffset - Self.freshBytes else { return }
+            mayBlock = isAnyMissing(
+                units, maxCount: filters ? count : max(1, maxCount), maxBytes: maxBytes, matching: matching)
         }
-        return wanted.stretches.contains { !isResident(from: $0.lowerBound, to: $0.upperBound) }
+        return mayBlock
+    }
+
+    /// Whether one of the messages that a read takes is not in memory.
+    private func isAnyMissing(
+        _ units: ArraySlice<QueueUnit>, maxCount: Int, maxBytes: Int, matching: ((Int64) -> Bool)?
+    ) -> Bool {
+        var (count, bytes) = (0, 0)
+        var known: Range<Int64> = 0..<0
+        for unit in units where unit.isMessage && matching?(unit.tagsCode) ?? true {
+            if count == maxCount || bytes >= maxBytes { break }
+            count += 1
+            bytes += Int(unit.recordSize)
+            let record = unit.logOffset..<unit.logOffset + Int64(unit.recordSize)
+            if record.lowerBound >= known.lowerBound, record.upperBound <= known.upperBound { continue }
+            guard let resident = residentRange(around: record) else { return true }
+            known = resident
+        }
+        return false
     }
 
     /// What was written this lately is in the page cache: no need to ask the system. In a queue with little traffic even
     /// the newest message may be older.
     private static var freshBytes: Int64 { 32 << 20 }
 
-    private func isResident(from start: Int64, to end: Int64) -> Bool {
-        var position = start
-        while position < end {
-            guard let segment = segments.segment(at: position) else { return true }
+    /// What is known to be in memory around a part of the log; nil when a page of that part is not.
+    private func residentRange(around part: Range<Int64>) -> Range<Int64>? {
+        var found = part
+        var position = part.lowerBound
+        while position < part.upperBound {
+            guard let segment = segments.segment(at: position) else { return found }
             let stretch = ResidentStretches.stretch(at: position, in: segment)
             let isWhole = residentStretches.withLockedValue { $0.isResident(stretch, in: segment, clock.nowMillis) }
-            let piece = position..<min(end, stretch.upperBound)
-            guard isWhole || segment.isResident(from: piece.lowerBound, count: piece.count) else { return false }
+            let piece = position..<min(part.upperBound, stretch.upperBound)
+            guard isWhole || segment.isResident(from: piece.lowerBound, count: piece.count) else { return nil }
+            if isWhole { found = min(found.lowerBound, stretch.lowerBound)..<max(found.upperBound, stretch.upperBound) }
             position = piece.upperBound
         }
-        return true
-    }
-}
-
-/// Where the records lie that a read takes.
-struct WantedRecords {
-    private var countLeft: Int
-    private var bytesLeft: Int
-    /// In the order of the units; neighbours in one.
-    private(set) var stretches: [Range<Int64>] = []
-    /// Records this near to each other are looked at together: one question to the system.
-    private static let nearBytes: Int64 = 16 << 10
-
-    init(maxCount: Int, maxBytes: Int) {
-        countLeft = max(1, maxCount)
-        bytesLeft = maxBytes
-    }
-
-    /// False when it is more than the read takes.
-    mutating func take(_ unit: QueueUnit) -> Bool {
-        guard countLeft > 0, bytesLeft > 0 else { return false }
-        countLeft -= 1
-        bytesLeft -= Int(unit.recordSize)
-        let end = unit.logOffset + Int64(unit.recordSize)
-        if let last = stretches.last, (0...Self.nearBytes).contains(unit.logOffset - last.upperBound) {
-            stretches[stretches.count - 1] = last.lowerBound..<end
-        } else {
-            stretches.append(unit.logOffset..<max(unit.logOffset, end))
-        }
-        return true
+        return found
     }
 }
 

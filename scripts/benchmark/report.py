@@ -11,13 +11,15 @@ from xml.sax.saxutils import escape
 
 @dataclass
 class Line:
-    """One measurement; `bound` is 'max' or 'min' of the budget, None where there is none."""
+    """One measurement; `bound` is 'max' or 'min' of the budget, None where there is none. `against` is what Apache RocketMQ
+    took in the same run."""
 
     name: str
     value: float
     unit: str
     bound: str | None
     budget: float | None
+    against: float | None = None
 
     @property
     def is_met(self) -> bool | None:
@@ -32,9 +34,16 @@ class Line:
             return None
         return self.value / self.budget if self.bound == "max" else self.budget / max(self.value, 1e-9)
 
+    @property
+    def times_better(self) -> float | None:
+        """How many times better than Apache RocketMQ: more where it is a rate, less where it is a cost or a time."""
+        if self.against is None:
+            return None
+        ours, theirs = max(self.value, 1e-9), max(self.against, 1e-9)
+        return ours / theirs if self.unit.endswith("/s") else theirs / ours
+
     def value_text(self) -> str:
-        places = 0 if self.value >= 1000 else 1 if self.value >= 10 else 4 if self.value < 0.1 else 3
-        return f"{self.value:,.{places}f}"
+        return number_text(self.value)
 
     def budget_text(self) -> str:
         return "" if self.bound is None else f"{'<=' if self.bound == 'max' else '>='} {self.budget:,}"
@@ -45,6 +54,14 @@ class Line:
     def text(self) -> str:
         return f"{self.name:58} {self.value_text():>10} {self.unit:15} {self.budget_text():12} {self.verdict()}"
 
+    def against_text(self) -> str:
+        return f"{self.name:58} {number_text(self.against):>10} {self.unit:15} Apache RocketMQ: {self.times_better:.2f} times"
+
+
+def number_text(value: float) -> str:
+    places = 0 if value >= 1000 else 1 if value >= 10 else 4 if value < 0.1 else 3
+    return f"{value:,.{places}f}"
+
 
 def machine() -> str:
     """Where and when it was measured."""
@@ -54,7 +71,8 @@ def machine() -> str:
 def write_reports(lines: list[Line], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "latest.json").write_text(json.dumps(
-        {"machine": machine(), "lines": [{**line.__dict__, "met": line.is_met} for line in lines]}, indent=2) + "\n")
+        {"machine": machine(), "lines": [
+            {**line.__dict__, "met": line.is_met, "timesBetter": line.times_better} for line in lines]}, indent=2) + "\n")
     rows = "".join(
         f"| {line.name} | {line.value_text()} {line.unit} | {line.budget_text()} | {line.verdict()} |\n"
         for line in lines)
@@ -62,6 +80,13 @@ def write_reports(lines: list[Line], folder: Path) -> None:
         f"# Budgets, measured by `scripts/bench`\n\n{machine()}. The picture shows the part of each budget in use; "
         f"left of the line is within it.\n\n![budgets](latest.svg)\n\n"
         f"| What | Measured | Budget | |\n|---|---|---|---|\n{rows}")
+    if compared := [line for line in lines if line.against is not None]:
+        with (folder / "latest.md").open("a") as file:
+            file.write("\n## Against Apache RocketMQ, in the same run\n\n| What | Apache RocketMQ | Ours | Times better |\n"
+                       "|---|---|---|---|\n")
+            for line in compared:
+                file.write(f"| {line.name} | {number_text(line.against)} {line.unit} | {line.value_text()} | "
+                           f"{line.times_better:.2f} |\n")
     (folder / "latest.svg").write_text(picture([line for line in lines if line.used is not None]))
 
 

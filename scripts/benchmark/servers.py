@@ -54,8 +54,6 @@ class Server:
 class Ours:
     """Name server, broker and proxy of this tree, each a process."""
 
-    label = "this tree"
-
     def __init__(self, binaries: Path, flush: str = "ASYNC_FLUSH", topics: list[str] | None = None,
                  environment: dict[str, str] | None = None, broker_lines: str = ""):
         self.binaries = binaries
@@ -105,8 +103,6 @@ class Ours:
 
 class Apache:
     """An installed Apache RocketMQ, started by its own scripts with its own memory settings."""
-
-    label = "Apache RocketMQ"
 
     def __init__(self, home: Path, binaries: Path, flush: str = "ASYNC_FLUSH"):
         self.home, self.binaries = home, binaries

@@ -22,6 +22,8 @@ final class ConsumeQueue: @unchecked Sendable {
         var regions: [Int64: any MappedRegion] = [:]
         /// The mapping whose pages come with those around them: somebody reads through it far from its end.
         var streamed: Int64?
+        /// Units that the system said are in memory.
+        var resident = ResidentUnits()
         /// Files with bytes that are not flushed lie in it.
         var dirty: ClosedRange<Int64>?
         var lastUseMillis: Int64 = 0
@@ -195,22 +197,35 @@ final class ConsumeQueue: @unchecked Sendable {
     }
 
     /// Whether units can be read without waiting for the disk, as far as they lie in one file.
-    func isResident(from offset: Int64, count: Int) -> Bool {
+    func isResident(from offset: Int64, count: Int, nowMillis: Int64) -> Bool {
         let number = offset / unitsPerFile
-        let known: (region: (any MappedRegion)?, isInMemory: Bool) = state.withLockedValue { state in
-            if state.tail.slice(from: offset, count: 1) != nil || !state.hasFile(number) { return (nil, true) }
+        let wanted = offset..<min(offset + Int64(count), (number + 1) * unitsPerFile)
+        let known: (region: (any MappedRegion)?, isInMemory: Bool, end: Int64) = state.withLockedValue { state in
+            let end = state.maxOffset
+            if state.tail.slice(from: offset, count: 1) != nil || !state.hasFile(number) { return (nil, true, end) }
             let region = state.regions[number]
             // What was written last, by a queue in use: no need to ask the system.
-            return (region, region != nil && state.maxOffset - offset <= Self.freshUnits)
+            let isFresh = end - offset <= Self.freshUnits
+            return (region, region != nil && (isFresh || state.resident.covers(wanted, nowMillis)), end)
         }
         if known.isInMemory { return true }
         // Opening its file may read the disk too.
         guard let region = known.region else { return false }
-        let first = Int(offset % unitsPerFile)
-        return region.isResident(
-            from: first * QueueUnit.size, count: min(count, Int(unitsPerFile) - first) * QueueUnit.size)
+        // Who reads on asks about the next ones soon.
+        let ahead =
+            offset..<max(wanted.upperBound, min(offset + Self.aheadUnits, (number + 1) * unitsPerFile, known.end))
+        guard ahead.count > wanted.count, isResident(ahead, in: region) else { return isResident(wanted, in: region) }
+        state.withLockedValue { $0.resident = ResidentUnits(units: ahead, millis: nowMillis) }
+        return true
     }
 
+    private func isResident(_ units: Range<Int64>, in region: any MappedRegion) -> Bool {
+        region.isResident(
+            from: Int(units.lowerBound % unitsPerFile) * QueueUnit.size, count: units.count * QueueUnit.size)
+    }
+
+    /// Four pages of units.
+    private static let aheadUnits: Int64 = 800
     /// About a page of units.
     private static let freshUnits: Int64 = 200
 
@@ -308,6 +323,18 @@ final class ConsumeQueue: @unchecked Sendable {
         // Before they are written: a unit that comes meanwhile asks for another turn.
         state.withLockedValue { $0.isBuffered = false }
         try writeOutAlone()
+    }
+}
+
+/// Units of a queue that were in memory a moment ago.
+struct ResidentUnits {
+    var units: Range<Int64> = 0..<0
+    var millis: Int64 = 0
+
+    /// Whether that holds for units still.
+    func covers(_ wanted: Range<Int64>, _ nowMillis: Int64) -> Bool {
+        wanted.lowerBound >= units.lowerBound && wanted.upperBound <= units.upperBound
+            && (0..<ResidentStretches.validMillis).contains(nowMillis - millis)
     }
 }
 
