@@ -58,16 +58,21 @@ package struct BrokerDeliveryStore: DeliveryStore {
     }
 
     /// As the system knows its memory.
-    package func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool {
-        store.readMayBlock(topic: topic, queueId: queueID, from: from, maxCount: maxCount)
+    package func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int, filter: MessageFilter) -> Bool {
+        store.readMayBlock(
+            topic: topic, queueId: queueID, from: from, maxCount: maxCount, matching: filter.tagTest,
+            filters: filter.recordTest != nil)
     }
 
     /// Reads and forgets: what is read stays in the page cache for a while.
-    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int {
+    package func warm(
+        topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, filter: MessageFilter
+    ) -> (bytes: Int, nextOffset: Int64) {
         var buffer = ByteBuffer()
-        _ = store.read(
-            topic: topic, queueId: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer)
-        return buffer.readableBytes
+        let result = store.read(
+            topic: topic, queueId: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer,
+            matching: filter.tagTest, accepting: filter.recordTest)
+        return (buffer.readableBytes, max(from, result.nextOffset))
     }
 
     /// Flushes the log.

@@ -3,13 +3,14 @@ import MessageModel
 import NIOCore
 
 /// Messages of a queue that have to be fetched from the disk.
-struct ColdStretch: Sendable, Hashable {
+struct ColdStretch: Sendable {
     var topic: String
     var queueID: Int32
     /// The first of them.
     var from: Int64
-    /// At most so many.
+    /// At most so many that pass the filter.
     var count: Int
+    var filter = MessageFilter.all
 }
 
 /// What was brought into memory for a request, and how often it waited for that.
@@ -18,22 +19,29 @@ struct WarmedStretches: Sendable {
     /// gone again when memory is short, and the request must come to an end.
     private static let roundsMax = 8
 
-    private var stretches: [ColdStretch] = []
+    /// Offsets of a queue that were brought in, or passed over.
+    struct Stretch: Sendable {
+        var topic: String
+        var queueID: Int32
+        var offsets: Range<Int64>
+    }
+
+    private var stretches: [Stretch] = []
     private var rounds = 0
 
     /// Whether the request must wait for the disk before it reads these.
     func mustFetch(_ stretch: ColdStretch, from store: some DeliveryStore) -> Bool {
         rounds < Self.roundsMax
             && !stretches.contains {
-                $0.topic == stretch.topic && $0.queueID == stretch.queueID && stretch.from >= $0.from
-                    && stretch.from < $0.from + Int64($0.count)
+                $0.topic == stretch.topic && $0.queueID == stretch.queueID && $0.offsets.contains(stretch.from)
             }
             && store.isCold(
-                topic: stretch.topic, queueID: stretch.queueID, from: stretch.from, maxCount: stretch.count)
+                topic: stretch.topic, queueID: stretch.queueID, from: stretch.from, maxCount: stretch.count,
+                filter: stretch.filter)
     }
 
     /// Notes what was brought in for it.
-    mutating func add(_ warmed: [ColdStretch]) {
+    mutating func add(_ warmed: [Stretch]) {
         stretches += warmed
         rounds += 1
     }
@@ -41,8 +49,8 @@ struct WarmedStretches: Sendable {
 
 extension PopPass {
     /// Whether messages must be fetched from the disk first, which is noted.
-    mutating func isCold(_ queueID: Int32, from: Int64, count: Int) -> Bool {
-        let stretch = ColdStretch(topic: key.topic, queueID: queueID, from: from, count: count)
+    mutating func isCold(_ queueID: Int32, from: Int64, count: Int, filter: MessageFilter = .all) -> Bool {
+        let stretch = ColdStretch(topic: key.topic, queueID: queueID, from: from, count: count, filter: filter)
         guard waiter.warmed.mustFetch(stretch, from: service.dependencies.store) else { return false }
         cold.append(stretch)
         mayHaveMore = true
@@ -65,18 +73,31 @@ extension DeliveryService {
 
     /// Brings messages into memory on the thread for that, as much as one answer has room for, and tells which of the
     /// stretches those are; false, and nothing is done, when too many wait for it.
-    func fetch(_ cold: [ColdStretch], then done: @escaping @Sendable ([ColdStretch]) -> Void) -> Bool {
+    func fetch(_ cold: [ColdStretch], then done: @escaping @Sendable ([WarmedStretches.Stretch]) -> Void) -> Bool {
         dependencies.coldRead { [self] in
             var bytesLeft = configuration.popBytesMax
-            var warmed: [ColdStretch] = []
+            var warmed: [WarmedStretches.Stretch] = []
             for stretch in cold where bytesLeft > 0 {
-                bytesLeft -= dependencies.store.warm(
-                    topic: stretch.topic, queueID: stretch.queueID, from: stretch.from, maxCount: stretch.count,
-                    maxBytes: bytesLeft)
-                warmed.append(stretch)
+                let (bytes, end) = bringIn(stretch, bytesMax: bytesLeft)
+                bytesLeft -= bytes
+                warmed.append(.init(topic: stretch.topic, queueID: stretch.queueID, offsets: stretch.from..<end))
             }
             done(warmed)
         }
+    }
+
+    /// Brings in what passes the filter, and all that a pop has to look at before; returns its bytes and where it ends.
+    private func bringIn(_ stretch: ColdStretch, bytesMax: Int) -> (bytes: Int, end: Int64) {
+        var end = stretch.from
+        for _ in 0..<PopPass.readsMax {
+            let (bytes, next) = dependencies.store.warm(
+                topic: stretch.topic, queueID: stretch.queueID, from: end, maxCount: stretch.count, maxBytes: bytesMax,
+                filter: stretch.filter)
+            let isDone = bytes > 0 || next <= end
+            end = max(end, next)
+            if isDone { return (bytes, end) }
+        }
+        return (0, end)
     }
 
     /// The answer to a request that would have to wait behind too many others.
@@ -90,7 +111,8 @@ extension DeliveryService {
         completion: @escaping @Sendable (ServiceError?) -> Void = { _ in }
     ) {
         let isCold = dependencies.store.isCold(
-            topic: subscription.key.topic, queueID: deadLetter.queueID, from: deadLetter.offset, maxCount: 1)
+            topic: subscription.key.topic, queueID: deadLetter.queueID, from: deadLetter.offset, maxCount: 1,
+            filter: .all)
         if isCold,
             dependencies.coldRead({ [self] in move(deadLetter, of: subscription, completion: completion) })
         {

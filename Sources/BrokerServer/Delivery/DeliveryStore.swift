@@ -17,11 +17,14 @@ package protocol DeliveryStore: Sendable {
         matching: ((Int64) -> Bool)?, accepting: ((UnsafeRawBufferPointer) -> Bool)?
     ) -> RecordBatch
 
-    /// Whether reading so many records from an offset on may have to wait for the disk.
-    func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool
+    /// Whether reading so many records that pass a filter, from an offset on, may have to wait for the disk.
+    func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int, filter: MessageFilter) -> Bool
 
-    /// Brings records into memory, waiting for the disk; returns how many bytes. The first comes whatever its size.
-    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int
+    /// Brings records that pass a filter into memory, waiting for the disk; returns how many bytes, and the offset after the
+    /// last that was looked at. The first comes whatever its size.
+    func warm(
+        topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, filter: MessageFilter
+    ) -> (bytes: Int, nextOffset: Int64)
 
     /// Makes everything appended so far durable, waiting for the disk; false when that failed.
     func synchronize() -> Bool
@@ -33,10 +36,14 @@ package protocol DeliveryStore: Sendable {
 
 extension DeliveryStore {
     /// Stores in memory have nothing to wait for.
-    package func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool { false }
+    package func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int, filter: MessageFilter) -> Bool {
+        false
+    }
 
     /// Stores in memory have nothing to bring in.
-    package func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int { 0 }
+    package func warm(
+        topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, filter: MessageFilter
+    ) -> (bytes: Int, nextOffset: Int64) { (0, from) }
 
     /// Reads records that pass `matching`, whatever else they hold.
     func readRecords(

@@ -4,7 +4,7 @@ import NIOCore
 import StorageEngine
 
 /// Which messages a consumer wants.
-enum MessageFilter: Sendable {
+package enum MessageFilter: Sendable {
     case all
     case tags(TagFilter)
     case properties(PropertyFilter)

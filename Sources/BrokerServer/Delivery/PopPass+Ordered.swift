@@ -104,7 +104,7 @@ extension PopPass {
                 stoppedEarly = true
                 return
             }
-            guard !isCold(queueID, from: from, count: Self.readCount) else { return }
+            guard !isCold(queueID, from: from, count: Self.readCount, filter: waiter.filter) else { return }
             scratch.clear()
             let read = service.dependencies.store.readRecords(
                 topic: key.topic, queueID: queueID, from: from, maxCount: Self.readCount,

@@ -237,7 +237,7 @@ struct PopPass {
             guard from < bounds.max, !isFull,
                 let allowance = state.queues[index]?.ledger.newAllowance(
                     maxCount: remaining, lowestRedelivered: lowest[queueID]), allowance > 0,
-                !isCold(queueID, from: from, count: allowance)
+                !isCold(queueID, from: from, count: allowance, filter: waiter.filter)
             else { break }
             let read = service.dependencies.store.readRecords(
                 topic: key.topic, queueID: queueID, from: from, maxCount: allowance, maxBytes: max(1, bytesLeft),
@@ -252,7 +252,7 @@ struct PopPass {
     }
 
     /// Reads in search of a match before a pop lets others have their turn; each passes over what the store allows.
-    private static let readsMax = 64
+    static let readsMax = 64
 
     private mutating func book(
         _ read: RecordBatch, _ state: inout SubscriptionState, _ queueID: Int32, from: Int64

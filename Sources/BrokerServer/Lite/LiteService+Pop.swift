@@ -159,7 +159,7 @@ extension LiteService {
         let isQueued = delivery.fetch(cold) { [self] warmed in
             var waiter = waiter
             waiter.warmed.add(warmed)
-            waiter.fetched = Self.queues(warmed)
+            waiter.fetched = Self.queues(warmed.map(\.topic))
             giveBack(cold, of: waiter, wakes: true)
             goOn(waiter)
         }
@@ -177,7 +177,7 @@ extension LiteService {
     /// Lite topics that were looked at in vain are looked at again, but for those that were deleted meanwhile.
     private func giveBack(_ cold: [ColdStretch], of waiter: Waiter, wakes: Bool) {
         let (topic, group) = (waiter.request.topic, waiter.request.group)
-        for queue in Self.queues(cold) {
+        for queue in Self.queues(cold.map(\.topic)) {
             guard state.withLockedValue({ $0.index.contains(queue: queue, parent: topic) }) else { continue }
             if wakes {
                 offer(queue, parent: topic, group: group)
@@ -187,9 +187,10 @@ extension LiteService {
         }
     }
 
-    private static func queues(_ cold: [ColdStretch]) -> [String] {
+    /// Each once, where those of one stand together.
+    private static func queues(_ cold: [String]) -> [String] {
         var queues: [String] = []
-        for stretch in cold where queues.last != stretch.topic { queues.append(stretch.topic) }
+        for queue in cold where queues.last != queue { queues.append(queue) }
         return queues
     }
 

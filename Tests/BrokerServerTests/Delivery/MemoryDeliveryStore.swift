@@ -180,33 +180,44 @@ final class MemoryDeliveryStore: DeliveryStore {
             }
             batch.nextOffset += 1
         }
-        let range = from..<batch.nextOffset
+        let seen = seen(topic, queueID, from..<batch.nextOffset, matching)
         state.withLockedValue { state in
             let cold = state.cold[Key(topic: topic, queueID: queueID)] ?? []
-            state.coldReads += cold.count { range.contains($0) }
+            state.coldReads += seen.count { cold.contains($0) }
         }
         return batch
     }
 
-    func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int) -> Bool {
-        state.withLockedValue { state in
-            let cold = state.cold[Key(topic: topic, queueID: queueID)] ?? []
-            return cold.contains { $0 >= from && $0 < from + Int64(maxCount) }
-        }
+    /// The messages whose bytes a read of some offsets looks at.
+    private func seen(
+        _ topic: String, _ queueID: Int32, _ offsets: Range<Int64>, _ matching: ((Int64) -> Bool)?
+    ) -> [Int64] {
+        let messages = messages(topic, queueID: queueID)
+        return offsets.filter { messages.indices.contains(Int($0)) && (matching?(messages[Int($0)].tagsCode) ?? true) }
     }
 
-    func warm(topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int) -> Int {
+    func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int, filter: MessageFilter) -> Bool {
+        let all = from..<max(from, bounds(topic: topic, queueID: queueID).max)
+        let seen = seen(topic, queueID, all, filter.tagTest)
+        let cold = state.withLockedValue { $0.cold[Key(topic: topic, queueID: queueID)] ?? [] }
+        return seen.prefix(filter.recordTest == nil ? maxCount : .max).contains { cold.contains($0) }
+    }
+
+    func warm(
+        topic: String, queueID: Int32, from: Int64, maxCount: Int, maxBytes: Int, filter: MessageFilter
+    ) -> (bytes: Int, nextOffset: Int64) {
+        var buffer = ByteBuffer()
+        let coldReads = coldReadCount
+        let batch = readRecords(
+            topic: topic, queueID: queueID, from: from, maxCount: maxCount, maxBytes: maxBytes, into: &buffer,
+            matching: filter.tagTest, accepting: filter.recordTest)
+        let seen = seen(topic, queueID, from..<batch.nextOffset, filter.tagTest)
         state.withLockedValue { state in
-            let key = Key(topic: topic, queueID: queueID)
-            var bytes = 0
-            for (offset, message) in (state.queues[key] ?? []).enumerated().dropFirst(Int(from)).prefix(maxCount) {
-                guard bytes == 0 || bytes + message.bytes.readableBytes <= maxBytes else { break }
-                bytes += message.bytes.readableBytes
-                state.cold[key]?.remove(Int64(offset))
-                state.warmed += 1
-            }
-            return bytes
+            state.coldReads = coldReads
+            for offset in seen { state.cold[Key(topic: topic, queueID: queueID)]?.remove(offset) }
+            state.warmed += seen.count
         }
+        return (buffer.readableBytes, batch.nextOffset)
     }
 
     func appendRecord(
