@@ -65,8 +65,7 @@ class Ours:
         broker_conf.write_text(broker_configuration(self.folder / "store", flush) + broker_lines)
         proxy_conf.write_text(json.dumps({"namesrvAddr": NAMESRV, "grpcServerPort": PROXY_PORT}))
         self.namesrv = Server("mqnamesrv", [str(binaries / "mqnamesrv"), "-c", str(namesrv_conf)], self.folder)
-        self.start_broker = lambda: Server(
-            "mqbroker", [str(binaries / "mqbroker"), "-c", str(broker_conf)], self.folder, environment)
+        self.broker_environment = environment
         self.broker = self.start_broker()
         self.proxy = Server("mqproxy", [str(binaries / "mqproxy"), "-pc", str(proxy_conf)], self.folder)
 
@@ -77,6 +76,10 @@ class Ours:
     @property
     def pids(self) -> dict[str, int]:
         return {"proxy": self.proxy.pid, "broker": self.broker.pid}
+
+    def start_broker(self) -> Server:
+        command = [str(self.binaries / "mqbroker"), "-c", str(self.folder / "broker.conf")]
+        return Server("mqbroker", command, self.folder, self.broker_environment)
 
     def restart_without_cache(self) -> None:
         """Starts the broker again on a store whose bytes are on the disk only."""

@@ -106,15 +106,12 @@ struct ColdPopTests {
     func filtered(type: String) throws {
         let world = try DeliveryWorld()
         for number in 0..<200 { world.send(tag: number == 150 ? "b" : "a") }
-        func start() -> Inbox<PopOutcome> {
-            world.start {
-                $0.expressionType = type
-                $0.expression = type == "TAG" ? "b" : "TAGS = 'b'"
-                $0.maxCount = 2
-            }
-        }
         world.store.makeCold([20, 150])
-        let answers = start()
+        let answers = world.start {
+            $0.expressionType = type
+            $0.expression = type == "TAG" ? "b" : "TAGS = 'b'"
+            $0.maxCount = 2
+        }
         #expect(answers.count == 0 && world.readDisk() == 1)
         #expect(answers.all.first?.batch?.queueOffsets == [150] && world.store.coldReadCount == 0)
         // What does not pass stays on the disk where tags alone tell that.

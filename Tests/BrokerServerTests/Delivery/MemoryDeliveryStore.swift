@@ -197,7 +197,7 @@ final class MemoryDeliveryStore: DeliveryStore {
     }
 
     func isCold(topic: String, queueID: Int32, from: Int64, maxCount: Int, filter: MessageFilter) -> Bool {
-        let all = from..<max(from, bounds(topic: topic, queueID: queueID).max)
+        let all = from..<max(from, Int64(messages(topic, queueID: queueID).count))
         let seen = seen(topic, queueID, all, filter.tagTest)
         let cold = state.withLockedValue { $0.cold[Key(topic: topic, queueID: queueID)] ?? [] }
         return seen.prefix(filter.recordTest == nil ? maxCount : .max).contains { cold.contains($0) }
