@@ -67,7 +67,8 @@ def test_a_batch_is_stored_as_its_messages(deployment):
 
 def test_ordered_send_picks_one_queue(deployment):
     topic = deployment.topic()
-    run_producer(deployment.namesrv, topic, "ordered", "10")
+    sent = run_producer(deployment.namesrv, topic, "ordered", "10")
+    assert [int(line.split()[1]) for line in sent] == list(range(10)), "a queue of the topic counts from 0"
     eventually(lambda: deployment.admin.stored_count(topic) == 10, "all are in the consume queues")
 
 
