@@ -36,6 +36,11 @@ final class LogSegment: Sendable {
         try region.synchronize(from: first, count: last - first)
     }
 
+    /// Shortens a file that nobody reads any more, to give its room back. The mapping must not be touched behind that.
+    func cut(to size: Int) throws(FileSystemError) {
+        try file.truncate(to: size)
+    }
+
     /// Makes everything written to the file durable, whether by a call or to the mapping.
     func synchronizeAll() throws(FileSystemError) {
         try file.synchronize()
@@ -298,14 +303,15 @@ final class LogSegments: Sendable {
         if !dropped.isEmpty { try files.synchronizeDirectory(directory) }
     }
 
-    /// Removes the oldest file unless it is the only one; readers that hold it keep its mapping. Returns its path.
-    func dropOldest() throws(FileSystemError) -> String? {
+    /// Removes the name of the oldest file unless it is the only one; readers that hold it keep its mapping. Returns the
+    /// file, whose room is free when nobody holds it any more.
+    func dropOldest() throws(FileSystemError) -> LogSegment? {
         let dropped = list.withLockedValue { $0.count > 1 ? $0.removeFirst() : nil }
         guard let dropped else { return nil }
         try files.remove(dropped.path)
         // A loss of power must not bring back messages that were old enough to go.
         try files.synchronizeDirectory(directory)
-        return dropped.path
+        return dropped
     }
 
     /// Puts everything behind a log offset on the disk, erased parts too.

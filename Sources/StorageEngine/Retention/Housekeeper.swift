@@ -29,6 +29,7 @@ final class Housekeeper: Sendable {
     private let unreadOffset: (@Sendable () -> Int64?)?
     private let mayDelete: (@Sendable (Int64) -> Bool)?
     private let state: Guarded<State>
+    private let removed = NIOLockedValueBox(RemovedSegments())
     // One checkpoint at a time: an older one must not replace a newer one.
     private let saving = NIOLock()
     // The thread of this object and an administrator's request.
@@ -212,6 +213,8 @@ final class Housekeeper: Sendable {
 
     /// Measures the disk, slows producers down or refuses writes, and takes them again when there is room.
     func watchDisk() throws(StoreError) {
+        let logEnd = log.state.withLock { $0.writeOffset }
+        removed.withLockedValue { $0.giveBackPiece(logEnd: logEnd) }
         // A full disk does not wait for the next round of cleaning.
         if try measureDisk() { try clean(nowMillis: clock.nowMillis) }
     }
@@ -242,9 +245,21 @@ final class Housekeeper: Sendable {
                 + "taken again at \(configuration.diskCleanForciblyPercent) %")
     }
 
+    /// What waits to be given back counts as free; a disk that is nearly full gets all of it at once.
     private func usedPercent() throws(StoreError) -> Int {
-        try StoreError.wrap { () throws(FileSystemError) in try files.space(at: configuration.logDirectory).usedPercent
+        var space = try measuredSpace()
+        let waiting = removed.withLockedValue { $0.bytes }
+        if waiting == 0 { return space.usedPercent }
+        if DiskLevel.normal.after(usedPercent: space.usedPercent, configuration) >= .critical {
+            removed.withLockedValue { $0.giveBackAll() }
+            return try measuredSpace().usedPercent
         }
+        space.availableBytes += Int64(waiting)
+        return space.usedPercent
+    }
+
+    private func measuredSpace() throws(StoreError) -> DiskSpace {
+        try StoreError.wrap { () throws(FileSystemError) in try files.space(at: configuration.logDirectory) }
     }
 
     /// The rest of the current file has no blocks when the disk was full at the start.
@@ -304,13 +319,14 @@ final class Housekeeper: Sendable {
     private func drop(_ oldest: LogSegment, _ reason: RetentionReason) throws(StoreError) -> Bool {
         // So that the next start need not read the whole log for them. On a full disk it will.
         try? queues.writeAll(before: oldest.end)
-        let path = try StoreError.wrap { () throws(FileSystemError) in try log.segments.dropOldest() }
-        guard let path else { return false }
+        let dropped = try StoreError.wrap { () throws(FileSystemError) in try log.segments.dropOldest() }
+        guard let dropped else { return false }
+        removed.withLockedValue { $0.add(dropped) }
         state.withLock { state in
             state.hasToldOfUnread = false
             state.hasToldOfNeeded = false
         }
-        notices.post(.deleted(path: path, reason: reason))
+        notices.post(.deleted(path: dropped.path, reason: reason))
         return true
     }
 

@@ -43,6 +43,17 @@ import Testing
             #expect(store.housekeepingStep())
         }
 
+        /// Names of the log's files that are deleted, but take room as they are open.
+        func unreleased() throws -> [String] {
+            let links = "/proc/self/fd"
+            let targets = try FileManager.default.contentsOfDirectory(atPath: links).compactMap { number in
+                try? FileManager.default.destinationOfSymbolicLink(atPath: links + "/" + number)
+            }
+            let prefix = fixture.configuration.logDirectory + "/"
+            return targets.filter { $0.hasPrefix(prefix) && $0.hasSuffix(" (deleted)") }
+                .map { String($0.dropFirst(prefix.count).dropLast(" (deleted)".count)) }
+        }
+
         var deleted: [RetentionReason] {
             events.withLockedValue { events in
                 events.compactMap { if case .deleted(_, let reason) = $0 { reason } else { nil } }
@@ -146,15 +157,37 @@ import Testing
     @Test func aReaderKeepsTheFileThatIsDeletedUnderIt() throws {
         let world = try World { $0.retentionBytesMax = 131_072 }
         world.fill(files: 1)
-        let segments = LogSegments(
-            files: world.files, directory: world.fixture.root + "/commitlog", fileBytes: 131_072)
-        try segments.load()
-        let held = try #require(segments.all.first)
+        var held = world.store.log.segments.all.first
+        #expect(held != nil)
+        world.fill(files: 2)
+        for _ in 0..<3 { world.keepHouse() }
+        #expect(!FileManager.default.fileExists(atPath: held?.path ?? ""))
+        var buffer = ByteBuffer()
+        #expect(try held?.copyRecord(at: 0, expectedSize: nil, into: &buffer) == true)
+        held = nil
+        world.keepHouse()
+        #expect(try world.unreleased() == [])
+        try world.store.close()
+    }
+
+    @Test func theRoomOfADeletedFileIsGivenBackInTheRoundsAfter() throws {
+        let world = try World { $0.retentionBytesMax = 131_072 }
         world.fill(files: 2)
         world.keepHouse()
-        #expect(!FileManager.default.fileExists(atPath: held.path))
-        var buffer = ByteBuffer()
-        #expect(try held.copyRecord(at: 0, expectedSize: nil, into: &buffer))
+        #expect(world.deleted == [.size])
+        #expect(try world.unreleased() == ["00000000000000000000"])
+        world.keepHouse()
+        #expect(try world.unreleased() == [])
+        try world.store.close()
+    }
+
+    @Test func aDiskThatIsNearlyFullGetsTheRoomOfADeletedFileAtOnce() throws {
+        let world = try World()
+        world.fill(files: 2)
+        world.setUsed(87)
+        world.keepHouse()
+        #expect(world.deleted == [.disk])
+        #expect(try world.unreleased() == [])
         try world.store.close()
     }
 }
