@@ -185,6 +185,9 @@ package protocol MappedRegion: AnyObject, Sendable {
     func isResident(from offset: Int, count: Int) -> Bool
     /// Whether touching a page brings in what lies around it, as it does at first. A hint.
     func setReadAhead(_ isOn: Bool)
+    /// What is touched in a range again and again is to stay in memory. A hint: without it Linux takes pages of a mapping
+    /// that brings in nothing around them for the first ones to drop, however often they are touched (`vma_has_recency`).
+    func keepInMemory(from offset: Int, count: Int)
     /// What lies at an offset is needed in a moment: begins to fetch it from memory, not from the disk. A hint.
     func prefetch(at offset: Int)
 }
@@ -194,6 +197,8 @@ extension MappedRegion {
     package func isResident(from offset: Int, count: Int) -> Bool { true }
     /// Memory files have nothing to bring in.
     package func setReadAhead(_ isOn: Bool) {}
+    /// Memory files are in memory.
+    package func keepInMemory(from offset: Int, count: Int) {}
     /// Memory files are not measured.
     package func prefetch(at offset: Int) {}
 }

@@ -394,6 +394,12 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
         advise(from: 0, to: count)
     }
 
+    func keepInMemory(from offset: Int, count wanted: Int) {
+        let start = offset & ~(pageSize - 1)
+        let end = min(count, offset + wanted)
+        if end > start { _ = madvise(address + start, end - start, MADV_NORMAL) }
+    }
+
     func prefetch(at offset: Int) {
         precondition(offset >= 0 && offset < count, "prefetch past the mapping")
         storage_prefetch(address + offset)

@@ -15,6 +15,8 @@ final class IndexFile: @unchecked Sendable {
     private var current: IndexHeader
     private var region: (any MappedRegion)?
     private var isDirty = false
+    /// The mapping keeps the slots in memory: keys are put into it.
+    private var keepsSlots = false
     /// An fsync failed: what the disk has of it is unknown until the next start.
     private var isUnsafe = false
 
@@ -53,6 +55,7 @@ final class IndexFile: @unchecked Sendable {
     /// last come again, as with Apache.
     func put(_ keys: ArraySlice<IndexedKey>) throws(FileSystemError) -> Int {
         let region = try mapped()
+        keepSlots(of: region)
         // Slots are anywhere in the file: fetched at once, they take little longer than one.
         for key in keys { region.prefetch(at: layout.slotAt(layout.slot(of: key.hash))) }
         lock.lock()
@@ -177,9 +180,23 @@ final class IndexFile: @unchecked Sendable {
         return region
     }
 
+    /// Each key reads a slot. When the memory is full of the log, a slot that has left it is a read of a busy disk, and all
+    /// messages wait for it to be seen: 0.1 to 1.2 s were measured.
+    private func keepSlots(of region: any MappedRegion) {
+        let isNew = lock.withLock {
+            defer { keepsSlots = true }
+            return !keepsSlots
+        }
+        if isNew { region.keepInMemory(from: 0, count: layout.entryAt(0)) }
+    }
+
     /// Lets the mapping go when nothing waits for a flush; who uses it keeps it as long.
     func unmap() {
-        lock.withLock { if !isDirty { region = nil } }
+        lock.withLock {
+            if isDirty { return }
+            region = nil
+            keepsSlots = false
+        }
     }
 }
 

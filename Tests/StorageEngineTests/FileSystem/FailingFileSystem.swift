@@ -118,6 +118,7 @@ private final class FailingRegion: MappedRegion {
         }
         real.setReadAhead(isOn)
     }
+    func keepInMemory(from offset: Int, count: Int) { real.keepInMemory(from: offset, count: count) }
     private func noteTouch() {
         guard path.contains("/consumequeue/"), !isAdvised.withLockedValue({ $0 }) else { return }
         faults.withLockedValue { $0.touchedUnadvised += 1 }

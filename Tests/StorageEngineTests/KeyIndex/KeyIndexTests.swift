@@ -40,6 +40,43 @@ struct KeyIndexTests {
         return bodies
     }
 
+    /// Whether touches count for staying in memory, for each piece of the index file's mapping in order: `rr`
+    /// (MADV_RANDOM) in /proc/self/smaps means that they do not.
+    private func piecesThatStay(_ fixture: StoreFixture) throws -> [Bool] {
+        var isIndex = false
+        var found: [Bool] = []
+        let maps = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/smaps")).readToEnd()
+        for line in String(decoding: maps ?? Data(), as: UTF8.self).split(separator: "\n") {
+            // Only the first line of a mapping begins with an address.
+            if let first = line.first, first.isHexDigit, first.isNumber || first.isLowercase {
+                isIndex = line.contains(fixture.root + "/index/")
+            } else if isIndex, line.hasPrefix("VmFlags:") {
+                found.append(!line.split(separator: " ").contains("rr"))
+            }
+        }
+        return found
+    }
+
+    @Test("the slots of a file that keys are put into stay in memory; nothing else of an index need")
+    func slotsStay() throws {
+        let fixture = fixture()
+        do {
+            let store = try open(fixture)
+            send("one", keys: "a", to: store)
+            let pieces = try piecesThatStay(fixture)
+            #expect(pieces == [true, false])
+            try store.close()
+        }
+        let store = try open(fixture)
+        #expect(try found(KeyQuery(topic: "T", key: "a", maxCount: 9), in: store) == ["one"])
+        let readOnly = try piecesThatStay(fixture)
+        #expect(readOnly == [false])
+        send("two", keys: "a", to: store)
+        let written = try piecesThatStay(fixture)
+        #expect(written == [true, false])
+        try store.close()
+    }
+
     @Test("finds by each key and by the unique key, in one topic only")
     func finds() throws {
         let fixture = fixture()
