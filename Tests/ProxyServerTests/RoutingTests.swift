@@ -131,9 +131,11 @@ import Testing
     @Test func aValueIsFetchedOnceAndRefreshedLater() async {
         let hand = HandClock()
         let fetches = NIOLockedValueBox(0)
+        let isAnswered = NIOLockedValueBox(false)
         let loop = NIOAsyncTestingEventLoop()
         let cache = MetadataCache<Int>(clock: hand.clock) { _ async throws(ProxyError) in
-            fetches.withLockedValue {
+            while !isAnswered.withLockedValue({ $0 }) { await Task.yield() }
+            return fetches.withLockedValue {
                 $0 += 1
                 return $0
             }
@@ -142,6 +144,7 @@ import Testing
         for _ in 0..<3 {
             #expect(cache.lookup("a", on: loop) { waits.withLockedValue { $0 += 1 } } == nil)
         }
+        isAnswered.withLockedValue { $0 = true }
         while waits.withLockedValue({ $0 }) < 3 { await loop.run() }
         #expect(fetches.withLockedValue { $0 } == 1)
         guard case .found(1) = cache.lookup("a", on: loop, whenKnown: {}) else {
@@ -187,17 +190,22 @@ import Testing
         await loop.shutdownGracefully()
     }
 
-    @Test func tooManyNamesAreRefused() {
+    @Test func tooManyNamesAreRefused() async {
         let hand = HandClock()
-        let loop = EmbeddedEventLoop()
+        let loop = NIOAsyncTestingEventLoop()
+        let waits = NIOLockedValueBox(0)
         var limits = MetadataLimits()
         limits.entryCountMax = 2
         let cache = MetadataCache<Int>(clock: hand.clock, limits: limits) { _ async throws(ProxyError) in nil }
-        for name in ["a", "b"] { #expect(cache.lookup(name, on: loop, whenKnown: {}) == nil) }
+        for name in ["a", "b"] {
+            #expect(cache.lookup(name, on: loop) { waits.withLockedValue { $0 += 1 } } == nil)
+        }
         guard case .failed(let error) = cache.lookup("c", on: loop, whenKnown: {}) else {
             Issue.record("not refused")
             return
         }
         #expect(error.code == .tooManyRequests)
+        while waits.withLockedValue({ $0 }) < 2 { await loop.run() }
+        await loop.shutdownGracefully()
     }
 }
