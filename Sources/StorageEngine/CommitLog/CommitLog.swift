@@ -289,7 +289,7 @@ final class CommitLog: Sendable {
     ) throws(StoreError) {
         let failure: FileSystemError? = bytes.withUnsafeReadableBytes { bytes in
             do throws(FileSystemError) {
-                try segment.region.copyIn(bytes, at: Int(offset - segment.base))
+                try segment.copyIn(bytes, at: Int(offset - segment.base))
                 return nil
             } catch {
                 return error

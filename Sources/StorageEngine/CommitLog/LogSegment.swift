@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 final class LogSegment: Sendable {
     let base: Int64
     let path: String
-    let region: any MappedRegion
+    private let region: any MappedRegion
     private let file: any StoreFile
 
     init(base: Int64, path: String, file: any StoreFile) throws(FileSystemError) {
@@ -15,7 +15,20 @@ final class LogSegment: Sendable {
         region = try file.map()
     }
 
+    /// Length in bytes.
+    var count: Int { region.count }
     var end: Int64 { base + Int64(region.count) }
+
+    /// Copies out of the file. Who copies holds the file, not only its mapping: nobody must cut it off meanwhile.
+    func copyOut(into buffer: UnsafeMutableRawBufferPointer, at index: Int) throws(FileSystemError) {
+        defer { withExtendedLifetime(self) {} }
+        try region.copyOut(into: buffer, at: index)
+    }
+
+    /// Copies into the file.
+    func copyIn(_ bytes: UnsafeRawBufferPointer, at index: Int) throws(FileSystemError) {
+        try region.copyIn(bytes, at: index)
+    }
 
     /// Whether the bytes from a log offset on, up to `count` of them, are in memory.
     func isResident(from offset: Int64, count: Int) -> Bool {
@@ -56,8 +69,8 @@ final class LogSegment: Sendable {
             let left = min(data.upperBound, region.count) - index
             guard left > 0 else { return }
             let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, left)])
-            try region.copyOut(into: piece, at: index)
-            try region.copyIn(UnsafeRawBufferPointer(piece), at: index)
+            try copyOut(into: piece, at: index)
+            try copyIn(UnsafeRawBufferPointer(piece), at: index)
             index += piece.count
         }
     }
@@ -109,6 +122,9 @@ final class LogSegment: Sendable {
     /// Whether reads may bring in what lies behind them: off while the file is searched for its data.
     func setReadAhead(_ isOn: Bool) { file.setReadAhead(isOn) }
 
+    /// Whether copying out of a page brings in what lies around it.
+    func setCopyAhead(_ isOn: Bool) { region.setReadAhead(isOn) }
+
     /// Reads bytes of the file from a log offset on, as many as there are and fit.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileSystemError) -> Int {
         try file.read(into: buffer, at: Int(offset - base))
@@ -147,12 +163,12 @@ final class LogSegments: Sendable {
         creating.lock()
         defer { creating.unlock() }
         readsAhead.withLockedValue { $0 = isOn }
-        for segment in all + [preparedSegment].compactMap(\.self) { segment.region.setReadAhead(isOn) }
+        for segment in all + [preparedSegment].compactMap(\.self) { segment.setCopyAhead(isOn) }
     }
 
     private func open(_ file: any StoreFile, at base: Int64, path: String) throws(FileSystemError) -> LogSegment {
         let segment = try LogSegment(base: base, path: path, file: file)
-        if !readsAhead.withLockedValue({ $0 }) { segment.region.setReadAhead(false) }
+        if !readsAhead.withLockedValue({ $0 }) { segment.setCopyAhead(false) }
         return segment
     }
 

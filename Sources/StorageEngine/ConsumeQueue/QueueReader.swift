@@ -135,15 +135,15 @@ extension LogSegment {
         at offset: Int64, expectedSize: Int?, into buffer: inout ByteBuffer
     ) throws(FileSystemError) -> Bool {
         let index = Int(offset - base)
-        guard index >= 0, index + RecordLayout.blankBytes <= region.count else { return false }
+        guard index >= 0, index + RecordLayout.blankBytes <= count else { return false }
         var known = expectedSize
         if known == nil { known = try recordSize(at: index) }
-        guard let size = known, size > RecordLayout.blankBytes, index + size <= region.count else { return false }
+        guard let size = known, size > RecordLayout.blankBytes, index + size <= count else { return false }
         var failure: FileSystemError?
         var isRecord = false
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
             let record = UnsafeMutableRawBufferPointer(rebasing: space[..<size])
-            failure = copyOut(into: record, at: index)
+            failure = failureToCopy(into: record, at: index)
             isRecord = failure == nil && Self.recordSize(UnsafeRawBufferPointer(record)) == size
             return isRecord ? size : 0
         }
@@ -155,7 +155,7 @@ extension LogSegment {
         var head: Int64 = 0
         var failure: FileSystemError?
         let size = withUnsafeMutableBytes(of: &head) { bytes in
-            failure = copyOut(into: bytes, at: index)
+            failure = failureToCopy(into: bytes, at: index)
             return Self.recordSize(UnsafeRawBufferPointer(bytes))
         }
         if let failure { throw failure }
@@ -169,9 +169,9 @@ extension LogSegment {
         return Int(bytes.bigEndian(Int32.self, at: 0))
     }
 
-    private func copyOut(into buffer: UnsafeMutableRawBufferPointer, at index: Int) -> FileSystemError? {
+    private func failureToCopy(into buffer: UnsafeMutableRawBufferPointer, at index: Int) -> FileSystemError? {
         do throws(FileSystemError) {
-            try region.copyOut(into: buffer, at: index)
+            try copyOut(into: buffer, at: index)
             return nil
         } catch {
             return error

@@ -21,10 +21,10 @@ struct RecordKeys {
     mutating func read(_ segment: LogSegment, at offset: Int64) throws(FileSystemError) -> Reading {
         hashes.removeAll(keepingCapacity: true)
         let start = Int(offset - segment.base)
-        let left = segment.region.count - start
+        let left = segment.count - start
         guard left >= RecordLayout.blankBytes else { return .blank }
         let headCount = min(left, head.count)
-        try segment.region.read(into: &head, count: headCount, at: start)
+        try segment.read(into: &head, count: headCount, at: start)
         guard let place = head.withUnsafeBytes({ Place($0, count: headCount, left: left, logOffset: offset) }) else {
             return head.withUnsafeBytes { bytes in
                 if bytes.bigEndian(Int32.self, at: 4) == RecordLayout.magicBlank { return .blank }
@@ -34,7 +34,7 @@ struct RecordKeys {
         }
         let tailCount = place.size - place.topicLengthAt
         if tail.count < tailCount { tail = [UInt8](repeating: 0, count: max(tailCount, 1_024)) }
-        try segment.region.read(into: &tail, count: tailCount, at: start + place.topicLengthAt)
+        try segment.read(into: &tail, count: tailCount, at: start + place.topicLengthAt)
         let isGood = tail.withUnsafeBytes { bytes in
             Self.collect(UnsafeRawBufferPointer(rebasing: bytes[..<tailCount]), place, into: &hashes)
         }
@@ -143,7 +143,7 @@ enum IndexKey {
     }
 }
 
-extension MappedRegion {
+extension LogSegment {
     fileprivate func read(into bytes: inout [UInt8], count: Int, at offset: Int) throws(FileSystemError) {
         var failure: FileSystemError?
         bytes.withUnsafeMutableBytes { buffer in

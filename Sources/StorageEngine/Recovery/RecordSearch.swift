@@ -81,12 +81,12 @@ extension LogSegment {
     /// out; a blank or a place without record gives its first bytes.
     func withRecord(at offset: Int64, _ body: (UnsafeRawBufferPointer) -> Void) throws(StoreError) {
         let index = Int(offset - base)
-        let left = region.count - index
+        let left = self.count - index
         guard left >= RecordLayout.blankBytes else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
         var head: (Int32, Int32) = (0, 0)
         let failure: FileSystemError? = withUnsafeMutableBytes(of: &head) { buffer in
             do throws(FileSystemError) {
-                try region.copyOut(into: buffer, at: index)
+                try copyOut(into: buffer, at: index)
                 return nil
             } catch {
                 return error
@@ -98,7 +98,7 @@ extension LogSegment {
         let count = isRecord ? size : min(left, 64)
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
         defer { copy.deallocate() }
-        try StoreError.wrap { () throws(FileSystemError) in try region.copyOut(into: copy, at: index) }
+        try StoreError.wrap { () throws(FileSystemError) in try copyOut(into: copy, at: index) }
         body(UnsafeRawBufferPointer(copy))
     }
 }

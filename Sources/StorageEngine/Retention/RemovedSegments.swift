@@ -22,7 +22,7 @@ struct RemovedSegments {
 
     /// Takes a file whose name is gone.
     mutating func add(_ segment: LogSegment) {
-        files.append(Remains(segment: segment, bytes: segment.region.count))
+        files.append(Remains(segment: segment, bytes: segment.count))
     }
 
     /// Gives one piece back, a quarter more than the log has grown since the last one. A file that someone still reads

@@ -81,7 +81,7 @@ import Testing
         #expect(removed.bytes == 8 * Self.megabyte)
         removed.giveBackPiece(logEnd: 0)
         #expect(removed.bytes == 8 * Self.megabyte)
-        #expect(read.region.count == 8 * Self.megabyte)
+        #expect(read.count == 8 * Self.megabyte)
     }
 
     @Test func aFileThatCannotBeShortenedGoesWhole() throws {
