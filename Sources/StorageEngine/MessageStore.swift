@@ -165,7 +165,8 @@ package final class MessageStore: Sendable {
         try housekeeper.measureDisk()
         let threads =
             driving == .threads
-            ? try StoreThreads(flusher: flusher, dispatcher: dispatcher, housekeeper: housekeeper, preparer: preparer)
+            ? try StoreThreads(
+                flusher: flusher, dispatcher: dispatcher, housekeeper: housekeeper, preparer: preparer, index: index)
             : nil
         life.withLockedValue { life in
             life.lock = lock
@@ -187,7 +188,7 @@ package final class MessageStore: Sendable {
         log.state.withLock { $0.isClosed = true }
         log.state.signalAll()
         if let threads = life.threads {
-            threads.join(log: log, housekeeper: housekeeper)
+            threads.join(log: log, index: index, housekeeper: housekeeper)
         } else {
             flusher.step()
             while dispatcher.step() {}

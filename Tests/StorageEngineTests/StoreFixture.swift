@@ -47,6 +47,11 @@ final class StoreFixture {
         for _ in 0..<count { arrived.wait() }
     }
 
+    /// Waits until one more message was dispatched; false when none was in time.
+    func awaitDispatch(within seconds: Int) -> Bool {
+        arrived.wait(timeout: .now() + .seconds(seconds)) == .success
+    }
+
     static func message(
         _ body: String, topic: String = "T", queueId: Int32 = 0, properties: String = ""
     ) -> StoreMessage {

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Takes appended records in log order, past their durability point only, writes their consume queue units, tells the
-/// observer and lets the key index follow. Runs on one thread of its own.
+/// Takes appended records in log order, past their durability point only, writes their consume queue units, and tells the
+/// observer and the key index. Runs on one thread of its own.
 final class Dispatcher: Sendable {
     typealias Observer = @Sendable ([DispatchedMessage]) -> Void
 
@@ -15,7 +15,7 @@ final class Dispatcher: Sendable {
     }
 
     let progress = Guarded(Progress())
-    /// Follows the consume queues on the same thread; nil when it is switched off.
+    /// Follows the consume queues; nil when it is switched off.
     private let index: KeyIndex?
     private let log: CommitLog
     private let isSynchronous: Bool
@@ -42,40 +42,18 @@ final class Dispatcher: Sendable {
 
     /// Until the log is closed and everything that may be dispatched is.
     func run() {
-        while true {
-            // An index that lags goes on while nothing else is to do.
-            if index?.hasWork == true, !log.state.withLock({ isReadyOrClosed($0) }) {
-                index?.turn()
-                continue
-            }
-            guard let batch = nextBatch() else { break }
+        while let batch = nextBatch() {
             guard carryOut(batch) else {
                 if progress.withLock({ $0.failure }) == nil, waitForRoom() { continue }
                 return
             }
-            index?.turn()
             var nap = timespec(tv_sec: 0, tv_nsec: Self.napNanos)
             nanosleep(&nap, nil)
         }
-        finishIndex()
     }
 
-    private func isReadyOrClosed(_ state: CommitLog.State) -> Bool {
-        let limit = isSynchronous ? state.flushedOffset : state.writeOffset
-        return state.isClosed || state.pending.first.map { $0.end <= limit } ?? false
-    }
-
-    /// Indexes what is left at the end; what would take long is left to the next start.
-    private func finishIndex() {
-        var turns = 0
-        while turns < Self.lastTurnsMax, index?.turn() == true { turns += 1 }
-    }
-
-    /// Turns of the index at the end: less than a second.
-    private static let lastTurnsMax = 500
-
-    /// Dispatches what may be dispatched by now, or else goes on with an index that lags; false when there is nothing to
-    /// do, when the disk is full, or when dispatch has failed for good.
+    /// Dispatches what may be dispatched by now, and has the index follow; false when there is nothing to do, when the disk
+    /// is full, or when dispatch has failed for good.
     func step() -> Bool {
         let (failure, stalled) = progress.withLock { ($0.failure, $0.stalled) }
         if failure != nil { return false }
@@ -184,8 +162,8 @@ final class Dispatcher: Sendable {
                 progress.timestampMillis = last.message.storeTimestampMillis
             }
             progress.signal()
-            index?.advanceTarget(to: last.end)
         }
         if !messages.isEmpty { observer?(messages) }
+        if let last = batch.last { index?.advanceTarget(to: last.end) }
     }
 }

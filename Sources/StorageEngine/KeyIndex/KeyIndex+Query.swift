@@ -48,7 +48,7 @@ extension KeyIndex {
     ///
     /// The index knows hashes and seconds: topic, key and time of each record are compared.
     func query(_ query: KeyQuery, into buffer: inout ByteBuffer) throws(StoreError) -> KeyQueryResult {
-        let all = state.withLockedValue { $0.files }
+        let all = state.withLock { $0.files }
         var result = KeyQueryResult()
         if let last = all.last?.header {
             result.indexEndTimestampMillis = last.endTimestampMillis

@@ -39,9 +39,9 @@ extension KeyIndex {
             cursor = max(cursor, try end(of: last, isPassed: start.wasClean, logEnd: start.logEnd))
         }
         if goesOnAtNote, let note { cursor = max(cursor, note.logOffset) }
-        state.withLockedValue { $0.target = start.logEnd }
+        state.withLock { $0.target = start.logEnd }
         let opened = (files: kept, cursor: try recordStart(min(cursor, start.logEnd)), now: clock.nowMillis)
-        state.withLockedValue { state in
+        state.withLock { state in
             state.files = opened.files
             state.cursor = opened.cursor
             state.lastCheckpointMillis = opened.now
@@ -53,7 +53,7 @@ extension KeyIndex {
         guard let segment = segments.segment(at: offset) else { return offset }
         var keys = RecordKeys()
         let reading = try StoreError.wrap { () throws(FileSystemError) in try keys.read(segment, at: offset) }
-        if case .invalid = reading, offset < state.withLockedValue({ $0.target }) { return segment.base }
+        if case .invalid = reading, offset < state.withLock({ $0.target }) { return segment.base }
         return offset
     }
 

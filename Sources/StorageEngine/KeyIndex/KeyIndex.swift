@@ -1,10 +1,11 @@
-import NIOConcurrencyHelpers
+import Glibc
 
 /// The key index: finds messages by key and time. Derived from the log, in Apache's index files (`store.md` §6).
 ///
-/// It follows the consume queues with a cursor of its own: the dispatch thread calls `turn` after it has told who waits
-/// for messages, and an index that lags (after a crash, or when it was switched off) catches up by the same turns. So it
-/// delays neither appends nor the start. A failure to write it stops it for a while and never the store.
+/// It follows the consume queues with a cursor of its own, on a thread of its own, and an index that lags (after a crash,
+/// or when it was switched off) catches up by the same turns. So it delays neither appends nor deliveries nor the start:
+/// a page of it that must come from a busy disk takes up to a second. A failure to write it stops it for a while and never
+/// the store.
 final class KeyIndex: Sendable {
     struct State {
         /// In the order of their names; only the last is written.
@@ -20,20 +21,33 @@ final class KeyIndex: Sendable {
         var lastCheckpointMillis: Int64 = 0
         /// What the last successful checkpoint said.
         var note: IndexNote?
+        /// The thread waits for a signal.
+        var isParked = false
+        /// No more records come.
+        var isClosed = false
+
+        func hasWork(nowMillis: Int64) -> Bool {
+            cursor < target && (failure == nil || nowMillis >= retryAtMillis)
+        }
     }
 
-    let state = NIOLockedValueBox(State())
+    let state = Guarded(State())
     let layout: IndexLayout
     let files: any FileSystem
     let directory: String
     let segments: LogSegments
     let clock: any StoreClock
     private let notices: StoreNotices
-    // The keys of the record at the cursor; held by the one thread that takes turns.
+    // The keys of the record at the cursor; held by the one who takes turns.
     private let keys = Guarded(RecordKeys())
 
-    /// Records in one turn, so that messages that arrive meanwhile wait for a millisecond at most.
+    /// Records in one turn: about a millisecond.
     private static let recordsPerTurn = 1_024
+    /// When all is indexed the thread naps this long before it parks, so that a stream of messages need not wake it one by
+    /// one.
+    private static let napNanos = 2_000_000
+    /// Turns at the end: less than a second. What would take longer is left to the next start.
+    private static let lastTurnsMax = 500
     /// Keys that are written at a time.
     private static let keysPerWrite = 64
     private static let retryMillis: Int64 = 10_000
@@ -55,33 +69,58 @@ final class KeyIndex: Sendable {
     }
 
     /// Appended bytes that are not in the index yet.
-    var behindBytes: Int64 { state.withLockedValue { max(0, $0.target - $0.cursor) } }
+    var behindBytes: Int64 { state.withLock { max(0, $0.target - $0.cursor) } }
 
     /// Why the index does not grow; nil when all is well.
-    var failure: StoreError? { state.withLockedValue { $0.failure } }
-
-    // MARK: Turns (dispatch thread)
+    var failure: StoreError? { state.withLock { $0.failure } }
 
     /// Tells how far the consume queues are.
     func advanceTarget(to offset: Int64) {
-        state.withLockedValue { $0.target = max($0.target, offset) }
+        let wakes = state.withLock { state in
+            state.target = max(state.target, offset)
+            // One that has failed looks again when it is time to.
+            defer { state.isParked = false }
+            return state.isParked && state.failure == nil
+        }
+        if wakes { state.signal() }
     }
 
-    /// Whether a turn would do something.
-    var hasWork: Bool {
-        let (isBehind, retryAt) = state.withLockedValue { state in
-            (state.cursor < state.target, state.failure == nil ? nil : state.retryAtMillis)
+    // MARK: Turns (index thread)
+
+    /// Follows the consume queues until `close`, then indexes what is left.
+    func run() {
+        while waitForWork() {
+            while !state.withLock({ $0.isClosed }), turn() {}
+            var nap = timespec(tv_sec: 0, tv_nsec: Self.napNanos)
+            nanosleep(&nap, nil)
         }
-        return isBehind && retryAt.map { clock.nowMillis >= $0 } ?? true
+        var turns = 0
+        while turns < Self.lastTurnsMax, turn() { turns += 1 }
+    }
+
+    /// Ends `run`: no more records come.
+    func close() {
+        state.withLock { $0.isClosed = true }
+        state.signal()
+    }
+
+    /// True when there may be something to do, false at the end.
+    private func waitForWork() -> Bool {
+        state.wait(timeoutMillis: Self.retryMillis) { state -> Bool? in
+            if state.isClosed { return false }
+            if state.hasWork(nowMillis: clock.nowMillis) { return true }
+            state.isParked = true
+            return nil
+        } ?? true
     }
 
     /// Indexes some of what is missing; false when there is nothing to do.
     @discardableResult
     func turn() -> Bool {
-        guard hasWork else { return false }
+        guard state.withLock({ $0.hasWork(nowMillis: clock.nowMillis) }) else { return false }
         do throws(StoreError) {
             try keys.withLock { keys throws(StoreError) in try indexSome(&keys) }
-            state.withLockedValue { $0.failure = nil }
+            state.withLock { $0.failure = nil }
         } catch {
             stop(error)
         }
@@ -91,7 +130,7 @@ final class KeyIndex: Sendable {
     /// Leaves the index alone for a while.
     private func stop(_ error: StoreError) {
         let retryAt = clock.nowMillis + Self.retryMillis
-        let isNew = state.withLockedValue { state in
+        let isNew = state.withLock { state in
             defer {
                 state.failure = error
                 state.retryAtMillis = retryAt
@@ -102,7 +141,7 @@ final class KeyIndex: Sendable {
     }
 
     private func indexSome(_ keys: inout RecordKeys) throws(StoreError) {
-        var (cursor, target) = state.withLockedValue { ($0.cursor, $0.target) }
+        var (cursor, target) = state.withLock { ($0.cursor, $0.target) }
         var found: [IndexedKey] = []
         found.reserveCapacity(Self.keysPerWrite + 1)
         var recordsLeft = Self.recordsPerTurn
@@ -113,7 +152,7 @@ final class KeyIndex: Sendable {
                 recordsLeft -= 1
             }
             try put(found[...])
-            state.withLockedValue { [cursor] in $0.cursor = cursor }
+            state.withLock { [cursor] in $0.cursor = cursor }
         }
     }
 
@@ -156,7 +195,7 @@ final class KeyIndex: Sendable {
 
     private func put(_ keys: ArraySlice<IndexedKey>) throws(StoreError) {
         if keys.isEmpty { return }
-        var file = state.withLockedValue { $0.files.last }
+        var file = state.withLock { $0.files.last }
         var rest = keys
         while true {
             if let file {
@@ -181,7 +220,7 @@ final class KeyIndex: Sendable {
                 throw error
             }
         }
-        state.withLockedValue { $0.files.append(file) }
+        state.withLock { $0.files.append(file) }
         return file
     }
 
@@ -191,11 +230,11 @@ final class KeyIndex: Sendable {
     /// stands.
     func checkpoint(always: Bool) -> IndexNote? {
         let now = clock.nowMillis
-        let (all, cursor, last, before) = state.withLockedValue { state in
+        let (all, cursor, last, before) = state.withLock { state in
             (state.files, state.cursor, state.lastCheckpointMillis, state.note)
         }
         guard always || now - last >= Self.checkpointMillis else { return before }
-        state.withLockedValue { $0.lastCheckpointMillis = now }
+        state.withLock { $0.lastCheckpointMillis = now }
         if before?.logOffset == cursor { return before }
         var note = IndexNote(logOffset: cursor)
         do throws(FileSystemError) {
@@ -212,13 +251,13 @@ final class KeyIndex: Sendable {
             return before
         }
         let saved = note
-        state.withLockedValue { $0.note = saved }
+        state.withLock { $0.note = saved }
         return saved
     }
 
     /// Removes files of which no message is left in the log; the newest stays.
     func removeFiles(before logOffset: Int64) throws(StoreError) {
-        let stale = state.withLockedValue { state in
+        let stale = state.withLock { state in
             let keep = state.files.dropLast().firstIndex { $0.header.endLogOffset >= logOffset }
             let count = keep ?? max(0, state.files.count - 1)
             defer { state.files.removeFirst(count) }
@@ -231,6 +270,6 @@ final class KeyIndex: Sendable {
 
     /// Lets go of mappings that are used for look-ups only.
     func unmapIdle() {
-        for file in state.withLockedValue({ $0.files }).dropLast() { file.unmap() }
+        for file in state.withLock({ $0.files }).dropLast() { file.unmap() }
     }
 }

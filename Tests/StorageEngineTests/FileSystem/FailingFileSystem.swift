@@ -1,3 +1,4 @@
+import Dispatch
 import NIOConcurrencyHelpers
 
 @testable import StorageEngine
@@ -10,6 +11,8 @@ final class FailingFileSystem: FileSystem {
         var usedPercent: Int?
         /// Mapped files with this in their path take no bytes.
         var failingPath: String?
+        /// Who stores to mapped files with this in their path waits for the semaphore, and the next one in turn.
+        var stuck: (path: String, until: DispatchSemaphore)?
         var synchronizations = 0
         var queueSynchronizations = 0
         var treeSynchronizations = 0
@@ -125,6 +128,10 @@ private final class FailingRegion: MappedRegion {
     }
     func copyIn(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
         noteTouch()
+        if let stuck = faults.withLockedValue({ $0.stuck }), path.contains(stuck.path) {
+            stuck.until.wait()
+            stuck.until.signal()
+        }
         if faults.withLockedValue({ $0.failingPath.map(path.contains) ?? false }) {
             throw FileSystemError(kind: .inputOutput, operation: "store to mapped page", path: path)
         }

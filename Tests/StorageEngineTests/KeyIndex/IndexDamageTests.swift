@@ -39,7 +39,7 @@ struct IndexDamageTests {
         }
         while store?.dispatchStep() == true {}
         _ = store?.housekeepingStep()
-        let paths = store?.index?.state.withLockedValue { $0.files.map(\.path) } ?? []
+        let paths = store?.index?.state.withLock { $0.files.map(\.path) } ?? []
         #expect(paths.count == 2)
         if seed.isMultiple(of: 2) { try store?.close() }
         store = nil
@@ -84,7 +84,7 @@ struct IndexDamageTests {
             fixture.clock.advance(900)
         }
         while store.dispatchStep() {}
-        let paths = store.index?.state.withLockedValue { $0.files.map(\.path) } ?? []
+        let paths = store.index?.state.withLock { $0.files.map(\.path) } ?? []
         try store.close()
         return (fixture, paths)
     }

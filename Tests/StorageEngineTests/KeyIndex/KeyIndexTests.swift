@@ -148,12 +148,12 @@ struct KeyIndexTests {
         fixture.clock.advance(60_000)
         #expect(store.housekeepingStep())
         for number in 0..<30 { send("c\(number)", keys: "k\(number % 7)", unique: "C\(number)", to: store) }
-        let before = store.index?.state.withLockedValue { $0.files.map(\.header) }
+        let before = store.index?.state.withLock { $0.files.map(\.header) }
         // Dropped without closing: what the process had written is there, and `abort` with it.
         store = fixture.makeStore()
         _ = try store.open(driving: .steps)
         while store.dispatchStep() {}
-        #expect(store.index?.state.withLockedValue { $0.files.map(\.header) } == before)
+        #expect(store.index?.state.withLock { $0.files.map(\.header) } == before)
         for number in 0..<30 {
             for life in ["A", "B", "C"] {
                 #expect(
@@ -173,7 +173,7 @@ struct KeyIndexTests {
         fixture.clock.advance(60_000)
         #expect(store.housekeepingStep())
         for number in 0..<40 { send("b\(number)", keys: "k", unique: "B\(number)", to: store) }
-        let path = try #require(store.index?.state.withLockedValue { $0.files.first?.path })
+        let path = try #require(store.index?.state.withLock { $0.files.first?.path })
         store = fixture.makeStore()
         // The page of the slots reached the disk, that of the entries after the checkpoint did not.
         let file = try LinuxFileSystem().openFile(path, mode: .existing)
@@ -210,7 +210,7 @@ struct KeyIndexTests {
         #expect(try found(KeyQuery(topic: "T", key: "k", maxCount: 99), in: store).count == 40)
         fixture.clock.advance(60_000)
         #expect(store.housekeepingStep())
-        let path = try #require(store.index?.state.withLockedValue { $0.files.first?.path })
+        let path = try #require(store.index?.state.withLock { $0.files.first?.path })
         store = fixture.makeStore()
         let layout = IndexLayout(slotCount: 100, entryCount: 400)
         try LinuxFileSystem().openFile(path, mode: .existing).zero(from: layout.entryAt(5), count: 20)
@@ -257,18 +257,38 @@ struct KeyIndexTests {
         try store.close()
     }
 
+    @Test("no message waits for an index that waits for the disk; it catches up, at the latest when the store closes")
+    func stuckDisk() throws {
+        let fixture = fixture()
+        let files = FailingFileSystem()
+        let diskMoves = DispatchSemaphore(value: 0)
+        files.faults.withLockedValue { $0.stuck = ("/index/", diskMoves) }
+        let store = fixture.makeStore(files: files)
+        _ = try store.open()
+        for body in ["one", "two", "three"] {
+            store.append(StoreFixture.message(body, properties: "KEYS\u{1}a\u{2}")) { _ in }
+            #expect(fixture.awaitDispatch(within: 10))
+        }
+        #expect(store.indexBehindBytes > 0)
+        diskMoves.signal()
+        try store.close()
+        let again = try open(fixture)
+        #expect(try found(KeyQuery(topic: "T", key: "a", maxCount: 9), in: again) == ["one", "two", "three"])
+        try again.close()
+    }
+
     @Test("files whose messages are gone are removed, the newest stays")
     func retention() throws {
         let fixture = fixture(entries: 10)
         let store = try open(fixture)
         for number in 0..<30 { send(String(repeating: "x", count: 10_000), keys: "k\(number)", to: store) }
         let index = try #require(store.index)
-        let before = index.state.withLockedValue { $0.files.map(\.header) }
+        let before = index.state.withLock { $0.files.map(\.header) }
         #expect(before.count == 4)
         try index.removeFiles(before: before[1].endLogOffset + 1)
-        #expect(index.state.withLockedValue { $0.files.map(\.header) } == Array(before[2...]))
+        #expect(index.state.withLock { $0.files.map(\.header) } == Array(before[2...]))
         try index.removeFiles(before: .max)
-        #expect(index.state.withLockedValue { $0.files.count } == 1)
+        #expect(index.state.withLock { $0.files.count } == 1)
         #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.root + "/index").count == 1)
         try store.close()
     }
