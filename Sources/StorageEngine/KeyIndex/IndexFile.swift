@@ -180,8 +180,8 @@ final class IndexFile: @unchecked Sendable {
         return region
     }
 
-    /// Each key reads a slot. When the memory is full of the log, a slot that has left it is a read of a busy disk, and all
-    /// messages wait for it to be seen: 0.1 to 1.2 s were measured.
+    /// Each key reads a slot. When the memory is full of the log, a slot that has left it is a read of a busy disk, 0.1 to
+    /// 1.2 s each, and the index falls behind.
     private func keepSlots(of region: any MappedRegion) {
         let isNew = lock.withLock {
             defer { keepsSlots = true }
