@@ -336,7 +336,18 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     private let path: String
     private let address: UnsafeMutableRawPointer
     private let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
-    private let readsAhead = Atomic<Bool>(true)
+    private let readAhead = Mutex(ReadAhead())
+
+    /// What the system is told about reading ahead of a touched page.
+    private struct ReadAhead {
+        var isOn = true
+        /// Where it is off for now, as pages are made there.
+        var paused = 0..<0
+    }
+
+    /// How much is paused at a time. Each change of it waits until no thread is in a page fault of the mapping, and all
+    /// other faults wait for it: with one for each piece, a thread that waited for the disk held up all.
+    static let pausedBytes = 64 << 20
 
     init(path: String, address: UnsafeMutableRawPointer, count: Int) {
         self.path = path
@@ -352,10 +363,8 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
         let start = offset & ~(pageSize - 1)
         let end = min(count, offset + wanted)
         if end <= start { return }
-        // The faults themselves would read ahead as far as the disk's read_ahead_kb says, and each such reading starts the
-        // next: 8 MB of fresh pages zeroed in one go kept a core for 18 ms.
-        _ = madvise(address + start, end - start, MADV_RANDOM)
-        defer { advise(from: start, to: end) }
+        pauseReadAhead(over: start..<end)
+        defer { if end == count { endPause() } }
         _ = madvise(address + start, end - start, MADV_WILLNEED)
         let failure = storage_populate_write(address + start, end - start)
         // An old kernel faults page by page instead.
@@ -390,29 +399,45 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     }
 
     func setReadAhead(_ isOn: Bool) {
-        readsAhead.store(isOn, ordering: .sequentiallyConsistent)
-        advise(from: 0, to: count)
+        readAhead.withLock { state in
+            state.isOn = isOn
+            advise(0..<count, isOn ? MADV_NORMAL : MADV_RANDOM)
+            if isOn { advise(state.paused, MADV_RANDOM) }
+        }
+    }
+
+    /// The faults of fresh pages would read ahead as far as the disk's read_ahead_kb says, and each such reading starts
+    /// the next: 8 MB of fresh pages zeroed in one go kept a core for 18 ms.
+    private func pauseReadAhead(over range: Range<Int>) {
+        readAhead.withLock { state in
+            if state.paused.contains(range.lowerBound), range.upperBound <= state.paused.upperBound { return }
+            if state.isOn { advise(state.paused, MADV_NORMAL) }
+            state.paused = range.lowerBound..<min(count, max(range.upperBound, range.lowerBound + Self.pausedBytes))
+            advise(state.paused, MADV_RANDOM)
+        }
+    }
+
+    private func endPause() {
+        readAhead.withLock { state in
+            if state.isOn { advise(state.paused, MADV_NORMAL) }
+            state.paused = 0..<0
+        }
+    }
+
+    /// A hint that is not taken changes nothing but speed.
+    private func advise(_ range: Range<Int>, _ hint: Int32) {
+        if !range.isEmpty { _ = madvise(address + range.lowerBound, range.count, hint) }
     }
 
     func keepInMemory(from offset: Int, count wanted: Int) {
         let start = offset & ~(pageSize - 1)
         let end = min(count, offset + wanted)
-        if end > start { _ = madvise(address + start, end - start, MADV_NORMAL) }
+        if end > start { advise(start..<end, MADV_NORMAL) }
     }
 
     func prefetch(at offset: Int) {
         precondition(offset >= 0 && offset < count, "prefetch past the mapping")
         storage_prefetch(address + offset)
-    }
-
-    /// Tells the kernel what is set. Another thread may set something else and tell it first: then it is told again.
-    private func advise(from start: Int, to end: Int) {
-        var told: Bool
-        repeat {
-            told = readsAhead.load(ordering: .sequentiallyConsistent)
-            // A hint that is not taken changes nothing but speed.
-            _ = madvise(address + start, end - start, told ? MADV_NORMAL : MADV_RANDOM)
-        } while told != readsAhead.load(ordering: .sequentiallyConsistent)
     }
 
     func unmapPages(from offset: Int, count wanted: Int) {

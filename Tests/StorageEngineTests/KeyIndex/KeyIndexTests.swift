@@ -40,21 +40,9 @@ struct KeyIndexTests {
         return bodies
     }
 
-    /// Whether touches count for staying in memory, for each piece of the index file's mapping in order: `rr`
-    /// (MADV_RANDOM) in /proc/self/smaps means that they do not.
+    /// Whether touches count for staying in memory, for each piece of the index file's mapping in order.
     private func piecesThatStay(_ fixture: StoreFixture) throws -> [Bool] {
-        var isIndex = false
-        var found: [Bool] = []
-        let maps = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/smaps")).readToEnd()
-        for line in String(decoding: maps ?? Data(), as: UTF8.self).split(separator: "\n") {
-            // Only the first line of a mapping begins with an address.
-            if let first = line.first, first.isHexDigit, first.isNumber || first.isLowercase {
-                isIndex = line.contains(fixture.root + "/index/")
-            } else if isIndex, line.hasPrefix("VmFlags:") {
-                found.append(!line.split(separator: " ").contains("rr"))
-            }
-        }
-        return found
+        try MappingPiece.all(below: fixture.root + "/index/").map(\.readsAhead)
     }
 
     @Test("the slots of a file that keys are put into stay in memory; nothing else of an index need")
