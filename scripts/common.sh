@@ -55,8 +55,11 @@ require_packages() {
     fi
 }
 
-# build_release [OPTION...]: the programs as users run them. Run-time checks of exclusive access are off in the packages we
-# use too: they took 4 % of a send at the broker.
+# build_release [OPTION...]: the programs as users run them.
+# - They run on machines without Swift, start faster and take a tenth less memory with its library in them.
+# - Run-time checks of exclusive access are off in the packages we use too: they took 4 % of a send at the broker.
+# - What one module has of another may be inlined: legacy sends took the broker 5 % less.
 build_release() {
-    swift build -c release -Xswiftc -enforce-exclusivity=unchecked "$@"
+    swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked \
+        -Xswiftc -cross-module-optimization "$@"
 }

@@ -1,5 +1,6 @@
 """What an idle system costs, and how soon it serves. Figures of release programs; debug ones are larger and slower."""
 
+import subprocess
 import time
 
 import grpc
@@ -28,6 +29,13 @@ pytestmark = [
     pytest.mark.alone,
     pytest.mark.skipif(BINARIES.resolve().name != "release", reason="only release programs are measured"),
 ]
+
+
+@pytest.mark.parametrize("name", ["mqadmin", "mqbench", "mqbroker", "mqnamesrv", "mqproxy"])
+def test_program_runs_on_a_machine_without_swift(name):
+    needed = subprocess.run(["ldd", BINARIES / name], capture_output=True, text=True, check=True).stdout
+    assert "libc.so.6" in needed
+    assert "swift" not in needed
 
 
 def test_cluster_starts_soon_and_stays_small(fresh_cluster):
