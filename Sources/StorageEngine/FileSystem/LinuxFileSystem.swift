@@ -347,7 +347,9 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
 
     /// How much is paused at a time. Each change of it waits until no thread is in a page fault of the mapping, and all
     /// other faults wait for it: with one for each piece, a thread that waited for the disk held up all.
-    static let pausedBytes = 64 << 20
+    private var pausedBytes: Int { min(Self.pausedBytesMax, max(Self.pausedBytesMin, count / 16)) }
+    static let pausedBytesMax = 64 << 20
+    static let pausedBytesMin = 1 << 20
 
     init(path: String, address: UnsafeMutableRawPointer, count: Int) {
         self.path = path
@@ -412,7 +414,7 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
         readAhead.withLock { state in
             if state.paused.contains(range.lowerBound), range.upperBound <= state.paused.upperBound { return }
             if state.isOn { advise(state.paused, MADV_NORMAL) }
-            state.paused = range.lowerBound..<min(count, max(range.upperBound, range.lowerBound + Self.pausedBytes))
+            state.paused = range.lowerBound..<min(count, max(range.upperBound, range.lowerBound + pausedBytes))
             advise(state.paused, MADV_RANDOM)
         }
     }

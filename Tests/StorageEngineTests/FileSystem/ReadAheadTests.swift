@@ -6,7 +6,7 @@ import Testing
 struct ReadAheadTests {
     private let fixture = StoreFixture()
     private let pieceBytes = 128 << 10
-    private let pauseBytes = LinuxMappedRegion.pausedBytes
+    private let pauseBytes = LinuxMappedRegion.pausedBytesMin
 
     private func map(bytes: Int) throws -> any MappedRegion {
         try LinuxFileSystem().makeDirectories(fixture.root)
@@ -37,6 +37,14 @@ struct ReadAheadTests {
         // More than a step at once.
         try region.prepareForWriting(from: 0, count: 2 * pauseBytes)
         #expect(try pieces() == [piece(2 * pauseBytes, false), piece(2 * pauseBytes, true)])
+    }
+
+    @Test("is off for a sixteenth of a large file, and for 64 MB at most", arguments: [64 << 20, 2 << 30])
+    func pauseHasASize(bytes: Int) throws {
+        let region = try map(bytes: bytes)
+        try region.prepareForWriting(from: 0, count: pieceBytes)
+        let paused = min(bytes / 16, LinuxMappedRegion.pausedBytesMax)
+        #expect(try pieces() == [piece(paused, false), piece(bytes - paused, true)])
     }
 
     @Test("is on again everywhere once the last page is made")
