@@ -362,13 +362,12 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     }
 
     func prepareForWriting(from offset: Int, count wanted: Int) throws(FileSystemError) {
-        let start = offset & ~(pageSize - 1)
-        let end = min(count, offset + wanted)
-        if end <= start { return }
-        pauseReadAhead(over: start..<end)
-        defer { if end == count { endPause() } }
-        _ = madvise(address + start, end - start, MADV_WILLNEED)
-        let failure = storage_populate_write(address + start, end - start)
+        let pages = pages(from: offset, count: wanted)
+        if pages.isEmpty { return }
+        pauseReadAhead(over: pages)
+        defer { if pages.upperBound == count { readAhead.withLock { pause(0..<0, &$0) } } }
+        advise(pages, MADV_WILLNEED)
+        let failure = storage_populate_write(address + pages.lowerBound, pages.count)
         // An old kernel faults page by page instead.
         if failure != 0 && failure != EINVAL { throw FileSystemError(errorNumber: failure, "populate", path) }
     }
@@ -390,13 +389,12 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     }
 
     func isResident(from offset: Int, count wanted: Int) -> Bool {
-        let start = offset & ~(pageSize - 1)
-        let end = min(count, offset + wanted)
-        guard end > start else { return true }
-        let pageCount = (end - start + pageSize - 1) / pageSize
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pageCount) { pages in
-            guard mincore(address + start, end - start, pages.baseAddress) == 0 else { return true }
-            return pages.allSatisfy { $0 & 1 == 1 }
+        let pages = pages(from: offset, count: wanted)
+        if pages.isEmpty { return true }
+        let pageCount = (pages.count + pageSize - 1) / pageSize
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pageCount) { found in
+            guard mincore(address + pages.lowerBound, pages.count, found.baseAddress) == 0 else { return true }
+            return found.allSatisfy { $0 & 1 == 1 }
         }
     }
 
@@ -412,18 +410,23 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     /// the next: 8 MB of fresh pages zeroed in one go kept a core for 18 ms.
     private func pauseReadAhead(over range: Range<Int>) {
         readAhead.withLock { state in
-            if state.paused.contains(range.lowerBound), range.upperBound <= state.paused.upperBound { return }
-            if state.isOn { advise(state.paused, MADV_NORMAL) }
-            state.paused = range.lowerBound..<min(count, max(range.upperBound, range.lowerBound + pausedBytes))
-            advise(state.paused, MADV_RANDOM)
+            if state.paused.contains(range) { return }
+            let end = max(range.upperBound, range.lowerBound + pausedBytes)
+            pause(range.lowerBound..<min(count, end), &state)
         }
     }
 
-    private func endPause() {
-        readAhead.withLock { state in
-            if state.isOn { advise(state.paused, MADV_NORMAL) }
-            state.paused = 0..<0
-        }
+    /// Instead of where it was paused before. Under the lock.
+    private func pause(_ range: Range<Int>, _ state: inout ReadAhead) {
+        if state.isOn { advise(state.paused, MADV_NORMAL) }
+        state.paused = range
+        advise(range, MADV_RANDOM)
+    }
+
+    /// A range from the start of its first page.
+    private func pages(from offset: Int, count wanted: Int) -> Range<Int> {
+        let start = offset & ~(pageSize - 1)
+        return start..<max(start, min(count, offset + wanted))
     }
 
     /// A hint that is not taken changes nothing but speed.
@@ -432,9 +435,7 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     }
 
     func keepInMemory(from offset: Int, count wanted: Int) {
-        let start = offset & ~(pageSize - 1)
-        let end = min(count, offset + wanted)
-        if end > start { advise(start..<end, MADV_NORMAL) }
+        advise(pages(from: offset, count: wanted), MADV_NORMAL)
     }
 
     func prefetch(at offset: Int) {
@@ -445,13 +446,12 @@ final class LinuxMappedRegion: MappedRegion, @unchecked Sendable {
     func unmapPages(from offset: Int, count wanted: Int) {
         let start = (offset + pageSize - 1) & ~(pageSize - 1)
         let end = min(count, offset + wanted) & ~(pageSize - 1)
-        // What was stored stays in the page cache; a refusal changes nothing but speed.
-        if end > start { _ = madvise(address + start, end - start, MADV_DONTNEED) }
+        // What was stored stays in the page cache.
+        if end > start { advise(start..<end, MADV_DONTNEED) }
     }
 
     func synchronize(from offset: Int, count wanted: Int) throws(FileSystemError) {
-        let start = offset & ~(pageSize - 1)
-        let end = min(count, offset + wanted)
-        if end > start && msync(address + start, end - start, MS_SYNC) != 0 { throw .last("msync", path) }
+        let pages = pages(from: offset, count: wanted)
+        if !pages.isEmpty, msync(address + pages.lowerBound, pages.count, MS_SYNC) != 0 { throw .last("msync", path) }
     }
 }
