@@ -10,15 +10,28 @@ import NIOConcurrencyHelpers
 /// Written by one thread only (dispatch, or recovery before it), written out by that and by housekeeping; read by any.
 // `nextOffset` and `isDetached` belong to the commit log's append lock; everything else is immutable or in `state`.
 final class ConsumeQueue: @unchecked Sendable {
+    /// What each added unit changes comes first: with many queues, each line of it comes from memory.
     struct State {
+        var tail = QueueTail()
         var minOffset: Int64 = 0
         var maxOffset: Int64 = 0
-        /// Log offsets of the first and the last message; nil when not known.
-        var oldestLogOffset: Int64?
+        var lastUseMillis: Int64 = 0
+        var isRemoved = false
+        /// The next checkpoint looks at it.
+        var isChanged = false
+        /// Its turn to write units out will come.
+        var isBuffered = false
+        /// Read or written since it was last asked to let go.
+        var isUsed = false
+        /// A file was created: its name is not on disk yet.
+        var hasNewFiles = false
+        /// A file was not found where it was made: the next start builds the queue again.
+        var isLost = false
+        /// Log offsets of the last and the first message; nil when not known.
         var newestLogOffset: Int64?
+        var oldestLogOffset: Int64?
         /// Numbers (start byte / file size) of the files there are.
         var numbers: ClosedRange<Int64>?
-        var tail = QueueTail()
         var regions: [Int64: any MappedRegion] = [:]
         /// The mapping whose pages come with those around them: somebody reads through it far from its end.
         var streamed: Int64?
@@ -26,18 +39,6 @@ final class ConsumeQueue: @unchecked Sendable {
         var resident = ResidentUnits()
         /// Files with bytes that are not flushed lie in it.
         var dirty: ClosedRange<Int64>?
-        var lastUseMillis: Int64 = 0
-        /// Read or written since it was last asked to let go.
-        var isUsed = false
-        var isRemoved = false
-        /// A file was created: its name is not on disk yet.
-        var hasNewFiles = false
-        /// The next checkpoint looks at it.
-        var isChanged = false
-        /// Its turn to write units out will come.
-        var isBuffered = false
-        /// A file was not found where it was made: the next start builds the queue again.
-        var isLost = false
 
         func hasFile(_ number: Int64) -> Bool { numbers?.contains(number) ?? false }
     }

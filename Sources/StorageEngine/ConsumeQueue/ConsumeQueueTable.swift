@@ -8,7 +8,7 @@ final class ConsumeQueueTable: Sendable {
     private let sharing: QueueSharing
     /// Where the lives of deleted topics ended.
     let tombstones: Tombstones
-    private let topics = NIOLockedValueBox<[String: [Int32: ConsumeQueue]]>([:])
+    private let topics = NIOLockedValueBox<[String: TopicQueues]>([:])
     private let batchTopics = NIOLockedValueBox<Set<String>>([])
     private let writesPerRound: Int
     private let keptLogBytesMax: Int64
@@ -63,7 +63,7 @@ final class ConsumeQueueTable: Sendable {
 
     /// The numbers of a topic's queues.
     func queueIds(topic: String) -> [Int32] {
-        topics.withLockedValue { $0[topic].map { Array($0.keys) } ?? [] }
+        topics.withLockedValue { $0[topic]?.all.map(\.queueId) ?? [] }
     }
 
     /// The queue, made when new. Its files come with its first unit.
@@ -71,16 +71,14 @@ final class ConsumeQueueTable: Sendable {
         topics.withLockedValue { topics in
             if let queue = topics[topic]?[queueId] { return queue }
             let queue = make(topic: topic, queueId: queueId)
-            topics[topic, default: [:]][queueId] = queue
+            topics[topic, default: TopicQueues()].insert(queue)
             return queue
         }
     }
 
     /// Every queue, in an order that is the same in each process: files are changed in it.
     var all: [ConsumeQueue] {
-        topics.withLockedValue { $0.values.flatMap { $0.values } }.sorted {
-            ($0.topic, $0.queueId) < ($1.topic, $1.queueId)
-        }
+        topics.withLockedValue { $0.sorted { $0.key < $1.key }.flatMap(\.value.all) }
     }
 
     /// The topics that have queues.
@@ -93,8 +91,8 @@ final class ConsumeQueueTable: Sendable {
 
     /// Forgets a topic; its queues take no more messages. Under the commit log's append lock.
     func detach(topic: String) {
-        let queues = topics.withLockedValue { $0.removeValue(forKey: topic) } ?? [:]
-        for queue in queues.values {
+        let queues = topics.withLockedValue { $0.removeValue(forKey: topic) } ?? TopicQueues()
+        for queue in queues.all {
             queue.isDetached = true
             queue.forgetFiles()
         }
@@ -103,8 +101,8 @@ final class ConsumeQueueTable: Sendable {
     /// Forgets a queue and removes its files; before the log takes messages.
     func remove(_ queue: ConsumeQueue) throws(StoreError) {
         let isLast = topics.withLockedValue { topics in
-            topics[queue.topic]?[queue.queueId] = nil
-            guard topics[queue.topic]?.isEmpty == true else { return false }
+            topics[queue.topic]?.remove(queue.queueId)
+            guard topics[queue.topic]?.all.isEmpty == true else { return false }
             topics[queue.topic] = nil
             return true
         }
@@ -168,20 +166,20 @@ final class ConsumeQueueTable: Sendable {
     /// Opens the queues that have a directory; the files of those of which nothing is known are searched. `logStart` is
     /// where the log begins, for a start that builds queues again.
     func load(_ known: Known? = nil, logStart: Int64? = nil) throws(StoreError) -> Loading {
-        for queue in topics.withLockedValue({ $0.values.flatMap { $0.values } }) { queue.forgetFiles() }
+        for queue in topics.withLockedValue({ $0.values.flatMap(\.all) }) { queue.forgetFiles() }
         sharing.forgetBuffered()
         let batches = Set(try subdirectories(of: batchRoot))
         batchTopics.withLockedValue { $0 = batches }
         var loading = Loading()
-        var loaded: [String: [Int32: ConsumeQueue]] = [:]
+        var loaded: [String: TopicQueues] = [:]
         var named = known?.image.topics ?? [:]
         for topic in try subdirectories(of: root).sorted() {
             var bounds = named.removeValue(forKey: topic) ?? [:]
-            var queues: [Int32: ConsumeQueue] = [:]
+            var queues = TopicQueues()
             for queueId in try queueNumbers(of: topic) {
                 let queue = try open(
                     topic, queueId, bounds.removeValue(forKey: queueId), known, logStart: logStart, &loading)
-                queues[queueId] = queue
+                queues.insert(queue)
             }
             loaded[topic] = queues
             if let known, !bounds.isEmpty { note(bounds, of: topic, known, &loading) }

@@ -64,7 +64,7 @@ package struct StoreConfiguration: Sendable {
     /// Queues that have files mapped at a time; others are mapped again when they are used.
     package var mappedQueuesMax = 16_384
     /// Queue units in memory, over all queues, from which on the oldest are written to their files.
-    package var keptQueueUnitsMax = 1 << 18
+    package var keptQueueUnitsMax = 1 << 19
     /// Bytes of the log whose queue units may be in memory only: a start after a kill reads so many again.
     package var keptQueueLogBytesMax: Int64 = 1 << 30
     /// Queues that are written to their files in a second though neither bound asks for it.
