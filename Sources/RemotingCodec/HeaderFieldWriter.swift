@@ -17,12 +17,8 @@ package struct HeaderFieldWriter {
         self.format = format
     }
 
-    /// Gives the buffer back; the writer is of no use afterwards.
-    mutating func takeBuffer() -> ByteBuffer {
-        var taken = ByteBuffer()
-        swap(&taken, &buffer)
-        return taken
-    }
+    /// Gives the buffer back.
+    consuming func takeBuffer() -> ByteBuffer { buffer }
 
     /// Writes a text.
     package mutating func write(_ name: StaticString, _ value: String?) {

@@ -62,7 +62,7 @@ package struct HeaderFields: Sendable {
         if !slot.valueIsEscaped {
             return bytes.getSlice(at: bytes.readerIndex + slot.valueStart, length: slot.valueCount)
         }
-        var result = ByteBuffer()
+        var result = ByteBufferAllocator().buffer(capacity: slot.valueCount)
         append(slot, to: &result)
         return result
     }

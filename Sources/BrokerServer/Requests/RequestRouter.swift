@@ -61,7 +61,11 @@ package final class RequestRouter: RemotingService {
     /// Answers one request, now or later.
     package func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
         guard broker.isReady else { return connection.respond(to: request, error: broker.notReady) }
-        attempt(request, from: connection) { try route(request, from: connection) }
+        do {
+            try route(request, from: connection)
+        } catch {
+            refuse(request, from: connection, error)
+        }
     }
 
     /// Runs a handler that may read from disk, or has much to compute, on the broker's worker.
@@ -69,21 +73,23 @@ package final class RequestRouter: RemotingService {
         _ request: RemotingCommand, _ connection: RemotingServerConnection,
         _ body: @escaping @Sendable () throws -> Void
     ) throws {
-        guard broker.worker.submit({ [self] in attempt(request, from: connection, body) }) else {
+        let isTaken = broker.worker.submit { [self] in
+            do {
+                try body()
+            } catch {
+                refuse(request, from: connection, error)
+            }
+        }
+        guard isTaken else {
             throw ServiceError(code: .systemBusy, message: "too many administrative requests wait")
         }
     }
 
-    private func attempt(
-        _ request: RemotingCommand, from connection: RemotingServerConnection, _ body: () throws -> Void
-    ) {
-        do {
-            try body()
-        } catch let error as ServiceError {
-            connection.respond(to: request, error: error)
-        } catch let error as RemotingCodecError {
-            connection.respond(to: request, error: error.serviceError)
-        } catch {
+    private func refuse(_ request: RemotingCommand, from connection: RemotingServerConnection, _ error: any Error) {
+        switch error {
+        case let error as ServiceError: connection.respond(to: request, error: error)
+        case let error as RemotingCodecError: connection.respond(to: request, error: error.serviceError)
+        default:
             logger.error("request failed", metadata: ["code": "\(request.code)", "error": "\(error)"])
             connection.respond(to: request, code: .systemError, remark: "\(error)")
         }

@@ -54,7 +54,7 @@ struct SendFieldNames: Sendable {
 extension SendRequest {
     /// Decodes straight into the typed request: this is the hot path, and the producer group is of no use here.
     init(
-        _ request: RemotingCommand, _ names: SendFieldNames, bornHost: SocketHost
+        _ request: borrowing RemotingCommand, _ names: SendFieldNames, bornHost: SocketHost
     ) throws(RemotingCodecError) {
         var fields = request.fields
         if names.areLetters { fields.indexLetters() }

@@ -57,7 +57,7 @@ extension Broker {
     }
 
     private func send(
-        _ request: SendRequest, to topic: TopicConfig, completion: @escaping @Sendable (SendOutcome) -> Void
+        _ request: consuming SendRequest, to topic: TopicConfig, completion: @escaping @Sendable (SendOutcome) -> Void
     ) {
         do throws(ServiceError) {
             if topic.isOrdered, !live.permission.contains(.write) {
@@ -70,7 +70,6 @@ extension Broker {
                     message: "request queueId[\(request.queueID)] is illegal, topic:[\(topic.name)] "
                         + "writeQueueNums:[\(topic.writeQueueCount)]")
             }
-            var request = request
             if request.queueID < 0 { request.queueID = try pickQueue(of: topic) }
             if let properties = request.properties,
                 let queueID = PriorityQueues.queueID(properties: properties, writeQueueCount: topic.writeQueueCount)
@@ -113,13 +112,13 @@ extension Broker {
         let uniqueKey = properties.uniqueKey
         var recallHandle: String?
         if properties.isDelayed { (message, recallHandle) = try scheduled(message) }
-        let handle = recallHandle
+        let (handle, bodyBytes) = (recallHandle, request.body.readableBytes)
         let start = NIODeadline.now()
         store.append(message, isDurable: request.isCopy) { [self] outcome in
             switch outcome {
             case .stored(let receipt):
                 statistics.countStored(
-                    1, bytes: request.body.readableBytes, nanos: (NIODeadline.now() - start).nanoseconds)
+                    1, bytes: bodyBytes, nanos: (NIODeadline.now() - start).nanoseconds)
                 completion(
                     .stored(
                         SendReceipt(
@@ -204,13 +203,13 @@ extension Broker {
         let uniqueKey = outer.uniqueKey.flatMap { range in
             request.properties.flatMap { $0.getSlice(at: $0.readerIndex + range.lowerBound, length: range.count) }
         }
-        let queueID = request.queueID
+        let (queueID, bodyBytes) = (request.queueID, request.body.readableBytes)
         let start = NIODeadline.now()
         store.appendBatch(messages) { [self] outcome in
             switch outcome {
             case .stored(let receipt):
                 statistics.countStored(
-                    Int(receipt.count), bytes: request.body.readableBytes,
+                    Int(receipt.count), bytes: bodyBytes,
                     nanos: (NIODeadline.now() - start).nanoseconds)
                 completion(
                     .stored(

@@ -76,8 +76,8 @@ struct SendProperties {
     func stored(
         from source: ByteBuffer?, suffix: ByteBuffer, newUniqueKey: String?, dropsDelay: Bool = false
     ) -> ByteBuffer {
-        var text = ByteBuffer()
-        text.reserveCapacity(count + suffix.readableBytes + (newUniqueKey == nil ? 1 : 48))
+        let added = suffix.readableBytes + (newUniqueKey == nil ? 1 : 48)
+        var text = ByteBufferAllocator().buffer(capacity: count + added)
         if let source, count > 0 {
             source.withUnsafeReadableBytes { bytes in
                 if mustRewrite || (dropsDelay && isDelayed) {

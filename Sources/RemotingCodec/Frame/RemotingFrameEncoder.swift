@@ -132,13 +132,11 @@ package enum RemotingFrameEncoder {
         _ buffer: inout ByteBuffer, _ format: HeaderFormat, _ fields: (inout HeaderFieldWriter) -> Void
     ) -> Int {
         // The buffer moves into the writer and back, so that it stays uniquely referenced and is never copied.
-        var moved = ByteBuffer()
-        swap(&moved, &buffer)
-        var writer = HeaderFieldWriter(buffer: moved, format: format)
-        moved = ByteBuffer()
+        var writer = HeaderFieldWriter(buffer: consume buffer, format: format)
         fields(&writer)
+        let count = writer.count
         buffer = writer.takeBuffer()
-        return writer.count
+        return count
     }
 
     private static func writeJSON(

@@ -18,9 +18,14 @@ final class CommitLog: Sendable {
     /// A record on its way to its consume queue.
     struct Pending {
         let queue: ConsumeQueue
-        let message: DispatchedMessage
-        let isQueued: Bool
-        let end: Int64
+        /// Nil when it takes no place in the queue.
+        let queueOffset: Int64?
+        let logOffset: Int64
+        let size: Int32
+        let tagsCode: Int64
+        let storeTimestampMillis: Int64
+
+        var end: Int64 { logOffset + Int64(size) }
     }
 
     struct State {
@@ -250,17 +255,15 @@ final class CommitLog: Sendable {
                 state.pending.removeSubrange(pendingBefore...)
                 throw error
             }
-            let record = records[index]
-            addPending(
-                record, for: queue, at: taken ? queueOffset : nil, logOffset: offset, nowMillis: nowMillis, &state)
+            let slot = (offset: offset, size: Int32(records[index].size), tagsCode: records[index].tagsCode)
+            addPending(slot, for: queue, at: taken ? queueOffset : nil, nowMillis: nowMillis, &state)
             if let light {
-                addPending(
-                    record, for: light, at: light.nextOffset, logOffset: offset, nowMillis: nowMillis, &state)
+                addPending(slot, for: light, at: light.nextOffset, nowMillis: nowMillis, &state)
                 light.nextOffset += 1
             }
             if records.count > 1 { receipt.logOffsets.append(offset) }
             if taken { queueOffset += 1 }
-            offset += Int64(record.size)
+            offset += Int64(slot.size)
         }
         receipt.size = Int32(offset - state.writeOffset)
         queue.nextOffset = queueOffset
@@ -271,16 +274,13 @@ final class CommitLog: Sendable {
 
     /// Has a record dispatched; `queueOffset` is nil when it takes no place in the queue.
     private func addPending(
-        _ record: EncodedRecord, for queue: ConsumeQueue, at queueOffset: Int64?, logOffset: Int64, nowMillis: Int64,
-        _ state: inout State
+        _ record: (offset: Int64, size: Int32, tagsCode: Int64), for queue: ConsumeQueue, at queueOffset: Int64?,
+        nowMillis: Int64, _ state: inout State
     ) {
         state.pending.append(
             Pending(
-                queue: queue,
-                message: DispatchedMessage(
-                    topic: queue.topic, queueId: queue.queueId, queueOffset: queueOffset ?? 0, logOffset: logOffset,
-                    size: Int32(record.size), tagsCode: record.tagsCode, storeTimestampMillis: nowMillis),
-                isQueued: queueOffset != nil, end: logOffset + Int64(record.size)))
+                queue: queue, queueOffset: queueOffset, logOffset: record.offset, size: record.size,
+                tagsCode: record.tagsCode, storeTimestampMillis: nowMillis))
     }
 
     /// A store that fails may have left half a record: nothing may follow it.

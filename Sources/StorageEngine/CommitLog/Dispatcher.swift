@@ -153,18 +153,22 @@ final class Dispatcher: Sendable {
         let now = clock.nowMillis
         var messages: [DispatchedMessage] = []
         messages.reserveCapacity(batch.count)
-        for pending in batch where pending.isQueued {
-            let message = pending.message
-            try pending.queue.add(
-                QueueUnit(
-                    logOffset: message.logOffset, recordSize: message.size, tagsCode: message.tagsCode),
-                at: message.queueOffset, nowMillis: now)
-            messages.append(message)
+        for pending in batch {
+            guard let queueOffset = pending.queueOffset else { continue }
+            let queue = pending.queue
+            try queue.add(
+                QueueUnit(logOffset: pending.logOffset, recordSize: pending.size, tagsCode: pending.tagsCode),
+                at: queueOffset, nowMillis: now)
+            messages.append(
+                DispatchedMessage(
+                    topic: queue.topic, queueId: queue.queueId, queueOffset: queueOffset, logOffset: pending.logOffset,
+                    size: pending.size, tagsCode: pending.tagsCode,
+                    storeTimestampMillis: pending.storeTimestampMillis))
         }
         if let last = batch.last {
             progress.withLock { progress in
                 progress.offset = last.end
-                progress.timestampMillis = last.message.storeTimestampMillis
+                progress.timestampMillis = last.storeTimestampMillis
             }
             progress.signal()
         }

@@ -62,7 +62,7 @@ struct EncodedRecord {
 
     /// Encodes after checking the limits of the format and of the configuration.
     init(
-        _ message: StoreMessage, messageBytesMax: Int, delayLevels: DelayLevels = .apache
+        _ message: borrowing StoreMessage, messageBytesMax: Int, delayLevels: DelayLevels = .apache
     ) throws(StoreError) {
         let topicBytes = message.topic.utf8.count
         let bodyBytes = message.body.readableBytes
