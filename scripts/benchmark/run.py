@@ -19,11 +19,13 @@ sys.path.insert(0, str(ROOT / "Tests" / "IntegrationTests"))
 
 from harness import preload  # noqa: E402
 
-GROUPS = ("yardstick", "send", "receive", "idle", "start", "sync")
+GROUPS = ("yardstick", "send", "topics", "receive", "idle", "start", "sync")
 CONNECTIONS = 2_000
 # More than a load of ten seconds writes.
 BACKED_BYTES = 6 << 30
 WAITERS = 1_000
+TOPICS = 10_000
+TOPIC_ROUNDS = 2
 
 
 class Bench:
@@ -93,6 +95,28 @@ class Bench:
             add("Legacy send 1 KB", report["sent"]["perSecond"], "messages/s", None, None)
         finally:
             system.stop()
+
+    def topics(self) -> None:
+        """Sends that go round many topics of 8 queues, against sends to one of them, in turn. Each queue has a file before:
+        the first message of one costs more, and a file system without a journal makes new files slowly soon after others
+        were deleted."""
+        names = [f"t{number}" for number in range(TOPICS)]
+        system = Ours(self.binaries, topics=names)
+        rates, broker_costs = {1: [], TOPICS: []}, {1: [], TOPICS: []}
+        try:
+            self.mqbench("produce", "-t", ",".join(names), "--rate", "20000", system=system, seconds=30, remoting=True)
+            for _ in range(TOPIC_ROUNDS):
+                for count in rates:
+                    report = self.mqbench("produce", "-t", ",".join(names[:count]), system=system, seconds=5, remoting=True)
+                    rates[count].append(report["sent"]["perSecond"])
+                    broker_costs[count].append(costs(report)[1])
+        finally:
+            system.stop()
+        for count in rates:
+            name = f"Legacy send to {count:,} topic{'' if count == 1 else 's'} of {TOPICS:,}"
+            self.add(name, sum(rates[count]) / TOPIC_ROUNDS, "messages/s", None, None)
+            self.add(f"{name}, broker CPU", sum(broker_costs[count]) / TOPIC_ROUNDS, "CPU-s per 100k", None, None)
+        self.add(f"Sends to {TOPICS:,} topics against one", 100 * sum(rates[TOPICS]) / sum(rates[1]), "%", "min", 95)
 
     def receive(self, make=None) -> None:
         system = (make or self.ours)()
