@@ -1,5 +1,3 @@
-import Glibc
-
 /// Takes appended records in log order, past their durability point only, writes their consume queue units, and tells the
 /// observer and the key index. Runs on one thread of its own.
 final class Dispatcher: Sendable {
@@ -51,9 +49,7 @@ final class Dispatcher: Sendable {
                 if progress.withLock({ $0.failure }) == nil, waitForRoom() { continue }
                 return
             }
-            let nanos = batch.count < Self.longNapCount ? Self.napNanos : Self.longNapNanos
-            var nap = timespec(tv_sec: 0, tv_nsec: nanos)
-            nanosleep(&nap, nil)
+            WorkerThread.nap(nanos: batch.count < Self.longNapCount ? Self.napNanos : Self.longNapNanos)
         }
     }
 

@@ -1,4 +1,3 @@
-import Glibc
 import NIOConcurrencyHelpers
 
 /// Makes the log durable: group commit for SYNC_FLUSH, at intervals for ASYNC_FLUSH. Runs on one thread of its own.
@@ -56,8 +55,7 @@ final class Flusher: Sendable {
         while true {
             let isLast = waitForWork()
             if !isLast, log.state.withLock({ $0.isSlow }) {
-                var pause = timespec(tv_sec: 0, tv_nsec: Self.slowNanos)
-                nanosleep(&pause, nil)
+                WorkerThread.nap(nanos: Self.slowNanos)
             }
             step(sparesLastPiece: !isSynchronous && !isLast)
             guard isLast else { continue }

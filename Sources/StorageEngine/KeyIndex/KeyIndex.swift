@@ -1,5 +1,3 @@
-import Glibc
-
 /// The key index: finds messages by key and time. Derived from the log, in Apache's index files (`store.md` §6).
 ///
 /// It follows the consume queues with a cursor of its own, on a thread of its own, and an index that lags (after a crash,
@@ -91,8 +89,7 @@ final class KeyIndex: Sendable {
     func run() {
         while waitForWork() {
             while !state.withLock({ $0.isClosed }), turn() {}
-            var nap = timespec(tv_sec: 0, tv_nsec: Self.napNanos)
-            nanosleep(&nap, nil)
+            WorkerThread.nap(nanos: Self.napNanos)
         }
         var turns = 0
         while turns < Self.lastTurnsMax, turn() { turns += 1 }

@@ -41,6 +41,12 @@ final class WorkerThread: @unchecked Sendable {
         }
     }
 
+    /// Sleeps on the calling thread, less than a second.
+    static func nap(nanos: Int) {
+        var time = timespec(tv_sec: 0, tv_nsec: nanos)
+        nanosleep(&time, nil)
+    }
+
     /// Waits for the end of `run`; only the owner calls it.
     func join() {
         if isJoined { return }
