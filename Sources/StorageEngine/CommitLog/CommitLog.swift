@@ -44,6 +44,8 @@ final class CommitLog: Sendable {
         var preparerIsParked = false
         /// Pages before are faulted in for writing, or are behind the writer.
         var preparedOffset: Int64 = 0
+        /// How far ahead of the writer they shall be: the preparer is woken at half of that.
+        var windowBytes = LogPreparer.windowBytes
         /// The preparer writes zeros here at the moment: no record may be put there.
         var claimed: Range<Int64>?
         /// Why nothing is written any more.
@@ -64,7 +66,7 @@ final class CommitLog: Sendable {
         /// The writer comes near the end of what is prepared, and there is more to prepare.
         var needsPreparer: Bool {
             guard let segment else { return false }
-            return preparedOffset < segment.end && preparedOffset - writeOffset < CommitLog.preparedBytesMin
+            return preparedOffset < segment.end && preparedOffset - writeOffset < windowBytes / 2
         }
 
         /// Whether so many bytes might, in this file or in the next, come to what is claimed: that lies ahead of the writer.
@@ -82,8 +84,6 @@ final class CommitLog: Sendable {
     private let backlogMax: Int
     private let isSynchronous: Bool
     private let notices: StoreNotices
-    /// Pages that are faulted in ahead of the writer: at that distance the preparer is woken.
-    static let preparedBytesMin: Int64 = 4 << 20
     /// A file that could not be made is tried again by appends after this time.
     private static let nextFileRetryMillis: Int64 = 1_000
 

@@ -42,7 +42,9 @@ final class LogPreparer: Sendable {
     static let pieceBytesMax: Int64 = 128 << 10
     private static let pageBytes: Int64 = 4_096
     /// How far ahead of the writer pages are faulted in.
-    private static let windowBytes: Int64 = 8 << 20
+    static let windowBytes: Int64 = 8 << 20
+    /// What it is while the log grows fast: with the memory full, a page may have to wait until another is given up.
+    private static let fastWindowBytes: Int64 = 32 << 20
     /// Pieces that lie between the writer and one that is filled with zeros: no append is to wait for that.
     private static let marginPieces: Int64 = 4
     private static let paceMillis: Int64 = 50
@@ -76,7 +78,8 @@ final class LogPreparer: Sendable {
         var targets = [segment]
         if let next = log.segments.preparedSegment, next.base == segment.end { targets.append(next) }
         // Whole pieces: what is left of one would be made of single pages.
-        let windowEnd = offset + Self.windowBytes
+        let windowBytes = isFast ? Self.fastWindowBytes : Self.windowBytes
+        let windowEnd = offset + windowBytes
         let end = min(targets[targets.count - 1].end, windowEnd - (windowEnd - segment.base) % pieceBytes)
         let start = log.state.withLock { max($0.preparedOffset, offset) }
         if faultsPagesIn, end > start {
@@ -84,7 +87,10 @@ final class LogPreparer: Sendable {
                 prepare(target, from: max(start, target.base), to: min(end, target.end), isFast: isFast)
             }
         }
-        log.state.withLock { $0.preparedOffset = max($0.preparedOffset, end) }
+        log.state.withLock { state in
+            state.preparedOffset = max(state.preparedOffset, end)
+            state.windowBytes = windowBytes
+        }
     }
 
     private func prepare(_ segment: LogSegment, from start: Int64, to end: Int64, isFast: Bool) {

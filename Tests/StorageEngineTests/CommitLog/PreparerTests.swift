@@ -51,6 +51,25 @@ import Testing
         try store.close()
     }
 
+    @Test func aLogThatGrowsFastIsPreparedFartherAhead() throws {
+        let store = try open(fileBytes: 64 << 20)
+        func ahead() -> Int64 { store.log.state.withLock { $0.preparedOffset - $0.writeOffset } }
+        grow(store, bytes: 100_000, millis: 1_000)
+        #expect((7 << 20...8 << 20).contains(ahead()))
+        grow(store, bytes: 600_000, millis: 100)
+        #expect((31 << 20...32 << 20).contains(ahead()))
+        // The preparer is woken when half of that is left.
+        store.log.state.withLock { state in
+            let offset = state.writeOffset
+            state.writeOffset = state.preparedOffset - (17 << 20)
+            #expect(!state.needsPreparer)
+            state.writeOffset = state.preparedOffset - (15 << 20)
+            #expect(state.needsPreparer)
+            state.writeOffset = offset
+        }
+        try store.close()
+    }
+
     @Test func theWriterIsNotComeNear() throws {
         let store = try open(fileBytes: 4 << 20)
         grow(store, bytes: 40_000, millis: 100)
