@@ -82,7 +82,11 @@ struct ProducingOptions: ParsableArguments {
     @Option(help: "Most sends without an answer, per connection; 1 sends one after the other.")
     var inFlight = 32
 
-    @Option(help: "Messages per second of all producers together; without it as fast as answers come.")
+    @Option(
+        help: """
+            Messages per second of all producers together; above 1000 they leave in steps of a millisecond. Without it as \
+            fast as answers come.
+            """)
     var rate: Double?
 
     @Option(help: "Send FIFO messages of so many message groups.")

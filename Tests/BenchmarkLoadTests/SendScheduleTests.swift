@@ -39,4 +39,17 @@ import Testing
         for planned: UInt64 in [0, 100, 200] { expect(.send(plannedNanos: planned), schedule.next(nowNanos: 240)) }
         expect(.finished, schedule.next(nowNanos: 240))
     }
+
+    @Test func denseMessagesLeaveInSteps() {
+        var schedule = SendSchedule(
+            startNanos: 10, endNanos: 1_210, intervalNanos: 200, windowMax: 10, stepNanos: 500)
+        expect(.waitUntil(nanos: 500), schedule.next(nowNanos: 0))
+        for planned: UInt64 in [10, 210, 410] { expect(.send(plannedNanos: planned), schedule.next(nowNanos: 500)) }
+        expect(.waitUntil(nanos: 1_000), schedule.next(nowNanos: 500))
+        for planned: UInt64 in [610, 810] { expect(.send(plannedNanos: planned), schedule.next(nowNanos: 1_000)) }
+        // The next step would be behind the end.
+        expect(.waitUntil(nanos: 1_010), schedule.next(nowNanos: 1_000))
+        expect(.send(plannedNanos: 1_010), schedule.next(nowNanos: 1_010))
+        expect(.finished, schedule.next(nowNanos: 1_010))
+    }
 }

@@ -7,6 +7,7 @@ import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from report import machine
 from servers import Ours, load_command
@@ -22,7 +23,8 @@ LOG_BYTES = (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30) + 2
 
 @dataclass
 class Minute:
-    """One minute: both loads together. Memory is anonymous megabytes, CPU is cores."""
+    """One minute: both loads together. Memory is anonymous megabytes, CPU is cores; `idle_cores` is what all of them leave of
+    the machine, `stolen_ms` what its host took from it for others."""
 
     number: int
     received: int
@@ -31,9 +33,18 @@ class Minute:
     legacy_p999_ms: float
     proxy_cores: float
     broker_cores: float
+    idle_cores: float
+    stolen_ms: float
     namesrv_mb: float
     proxy_mb: float
     broker_mb: float
+
+
+def machine_seconds() -> tuple[float, float]:
+    """CPU seconds of all cores since boot: idle, and stolen by the host."""
+    numbers = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    tick = os.sysconf("SC_CLK_TCK")
+    return (int(numbers[3]) + int(numbers[4])) / tick, int(numbers[7]) / tick
 
 
 class Soak:
@@ -64,15 +75,17 @@ class Soak:
 
     def minute(self, number: int, rate: int) -> Minute:
         before = [server.cpu_seconds() for server in self.system.servers]
+        machine_before = machine_seconds()
         started = time.monotonic()
         reports = self.both(MINUTE - 5, rate)
         passed = time.monotonic() - started
         cores = [(server.cpu_seconds() - cpu) / passed for server, cpu in zip(self.system.servers, before)]
+        idle, stolen = (after - before for after, before in zip(machine_seconds(), machine_before))
         memory = [server.anonymous_bytes() / 1e6 for server in self.system.servers]
         return Minute(
             number, sum(r["audit"]["received"] for r in reports.values()), sum(r["audit"]["lost"] for r in reports.values()),
-            *(reports[kind]["received"]["latencyMicros"]["p999"] / 1000 for kind in KINDS), cores[2], cores[1], *(
-                memory[0], memory[2], memory[1]))
+            *(reports[kind]["received"]["latencyMicros"]["p999"] / 1000 for kind in KINDS), cores[2], cores[1],
+            idle / passed, stolen * 1000, memory[0], memory[2], memory[1])
 
     def run(self, minutes: int, rate: int | None) -> tuple[int, list[Minute]]:
         for kind in KINDS:
@@ -93,13 +106,14 @@ def write_reports(rate: int, minutes: list[Minute], folder: Path) -> None:
         {"machine": machine(), "ratePerKind": rate, "minutes": [asdict(m) for m in minutes]}, indent=2) + "\n")
     rows = "".join(
         f"| {m.number} | {m.received:,} | {m.lost} | {m.v5_p999_ms:.1f} | {m.legacy_p999_ms:.1f} | {m.proxy_cores:.3f} | "
-        f"{m.broker_cores:.3f} | {m.namesrv_mb:.1f} | {m.proxy_mb:.1f} | {m.broker_mb:.1f} |\n" for m in minutes)
+        f"{m.broker_cores:.3f} | {m.idle_cores:.3f} | {m.stolen_ms:.0f} | {m.namesrv_mb:.1f} | {m.proxy_mb:.1f} | "
+        f"{m.broker_mb:.1f} |\n" for m in minutes)
     (folder / "soak.md").write_text(
         f"# A long run, measured by `scripts/bench-soak`\n\n{machine()}. {rate:,} messages of 1 KB a second through the proxy "
         "(send, receive, acknowledge) and as many by remoting (send, pull), new clients each minute. The log keeps "
         f"{LOG_BYTES >> 30} GB, then its oldest files go. p99.9 is from the planned send to the receipt.\n\n"
         "| Minute | Received | Lost | v5 p99.9 ms | legacy p99.9 ms | proxy cores | "
-        f"broker cores | name server MB | proxy MB | broker MB |\n|{'---|' * 10}\n{rows}")
+        f"broker cores | idle cores | stolen ms | name server MB | proxy MB | broker MB |\n|{'---|' * 12}\n{rows}")
 
 
 def main() -> None:
@@ -120,7 +134,11 @@ def main() -> None:
     settled = minutes[1:]
     grown = settled and max(m.broker_mb + m.proxy_mb for m in settled[-3:]) > 1.25 * max(
         m.broker_mb + m.proxy_mb for m in settled[:3]) + 5
-    raise SystemExit(f"{lost} messages were lost" if lost else "memory grew" if grown else 0)
+    # Medians: one minute in which the host ran others says nothing.
+    slower = settled and median(m.v5_p999_ms for m in settled[-10:]) > 5 + 1.5 * median(
+        m.v5_p999_ms for m in settled[:10])
+    raise SystemExit(
+        f"{lost} messages were lost" if lost else "memory grew" if grown else "latency grew" if slower else 0)
 
 
 main()

@@ -7,6 +7,8 @@ package struct SendSchedule: Hashable, Sendable {
     package let intervalNanos: UInt64?
     /// Most messages without an answer.
     package let windowMax: Int
+    /// Messages leave when a multiple of so many nanoseconds comes, all that are due by then; 0 sends each when it is due.
+    private let stepNanos: UInt64
     private let startNanos: UInt64
     private let endNanos: UInt64
     private var sentCount: UInt64 = 0
@@ -25,11 +27,14 @@ package struct SendSchedule: Hashable, Sendable {
     }
 
     /// A schedule from `startNanos` until before `endNanos`.
-    package init(startNanos: UInt64, endNanos: UInt64, intervalNanos: UInt64?, windowMax: Int) {
+    package init(
+        startNanos: UInt64, endNanos: UInt64, intervalNanos: UInt64?, windowMax: Int, stepNanos: UInt64 = 0
+    ) {
         self.startNanos = startNanos
         self.endNanos = endNanos
         self.intervalNanos = intervalNanos
         self.windowMax = windowMax
+        self.stepNanos = stepNanos
     }
 
     /// Messages that wait for an answer.
@@ -40,11 +45,18 @@ package struct SendSchedule: Hashable, Sendable {
         guard nowNanos < endNanos else { return .finished }
         let planned = intervalNanos.map { startNanos + sentCount * $0 } ?? max(nowNanos, startNanos)
         if planned >= endNanos { return .finished }
-        if planned > nowNanos { return .waitUntil(nanos: planned) }
+        if planned > nowNanos { return .waitUntil(nanos: wakeNanos(for: planned)) }
         guard inFlight < windowMax else { return .waitForAnswer }
         sentCount += 1
         inFlight += 1
         return .send(plannedNanos: planned)
+    }
+
+    /// The step at which a planned message leaves; the last ones do not wait for one behind the end.
+    private func wakeNanos(for planned: UInt64) -> UInt64 {
+        guard stepNanos > 0 else { return planned }
+        let step = (planned + stepNanos - 1) / stepNanos * stepNanos
+        return step < endNanos ? step : planned
     }
 
     /// An answer came, or will not come any more.
