@@ -97,7 +97,7 @@ package enum LoadProgram {
         let routeClient = RemotingClient(eventLoop: loop, logger: logger)
         defer { routeClient.shutdown() }
         let admin = AdminClient(client: routeClient, nameServers: nameServers)
-        var writable: [String: [BrokerQueue]] = [:]
+        var writable: [[BrokerQueue]] = []
         var readable: [BrokerQueue] = []
         for topic in settings.topics {
             let route: TopicRoute?
@@ -109,7 +109,7 @@ package enum LoadProgram {
             guard let route else {
                 throw LoadFailure(message: "topic \(topic) does not exist: create it with mqadmin updateTopic")
             }
-            writable[topic] = BrokerQueue.queues(of: route, topic: topic) { $0.writeQueueCount }
+            writable.append(BrokerQueue.queues(of: route, topic: topic) { $0.writeQueueCount })
             readable += BrokerQueue.queues(of: route, topic: topic) { $0.readQueueCount }
         }
         let (writableQueues, readableQueues) = (writable, readable)

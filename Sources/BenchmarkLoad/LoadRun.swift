@@ -119,8 +119,9 @@ final class LoadRun: ReceiveSink {
         let turn = Int(truncatingIfNeeded: sequence) &* producers.count &+ index
         let stamp = MessageStamp(
             run: runID, producer: UInt16(index), sequence: sequence, plannedNanos: plannedNanos)
+        let topicIndex = turn % settings.topics.count
         let message = OutgoingMessage(
-            topic: settings.topics[turn % settings.topics.count], stamp: stamp,
+            topic: settings.topics[topicIndex], topicIndex: topicIndex, stamp: stamp,
             fifoGroup: settings.fifoGroups > 0 ? turn % settings.fifoGroups : nil,
             deliveryMillis: settings.delayMillis > 0 ? Int64(nowNanos() / 1_000_000) + settings.delayMillis : nil,
             body: stamp.body(size: settings.messageBytes, filler: filler))

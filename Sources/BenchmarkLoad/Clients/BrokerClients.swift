@@ -32,13 +32,14 @@ struct BrokerQueue: Hashable {
 /// Sends to brokers with SEND_MESSAGE_V2, as the 4.x and 5.x remoting clients do.
 final class BrokerSender: MessageSender {
     private let client: RemotingClient
-    private let queues: [String: [BrokerQueue]]
+    /// By topic, as the run counts them.
+    private let queues: [[BrokerQueue]]
     private let group: String
     private let timeoutMillis: Int64
     private var turn: Int
 
     /// `turn` is where this producer starts, so that several do not move in step.
-    init(client: RemotingClient, queues: [String: [BrokerQueue]], settings: LoadSettings, turn: Int) {
+    init(client: RemotingClient, queues: [[BrokerQueue]], settings: LoadSettings, turn: Int) {
         self.client = client
         self.queues = queues
         self.turn = turn
@@ -47,9 +48,10 @@ final class BrokerSender: MessageSender {
     }
 
     func send(_ message: OutgoingMessage, completion: @escaping (String?) -> Void) {
-        guard let queues = queues[message.topic], !queues.isEmpty else { return completion("no queue") }
+        let count = queues[message.topicIndex].count
+        guard count > 0 else { return completion("no queue") }
         turn &+= 1
-        let queue = queues[(message.fifoGroup ?? turn) % queues.count]
+        let queue = queues[message.topicIndex][(message.fifoGroup ?? turn) % count]
         var properties = "\(PropertyName.uniqueKey)\u{1}\(message.id)\u{2}WAIT\u{1}true\u{2}"
         if let group = message.fifoGroup { properties += "__SHARDINGKEY\u{1}group-\(group)\u{2}" }
         if let due = message.deliveryMillis { properties += "TIMER_DELIVER_MS\u{1}\(due)\u{2}" }

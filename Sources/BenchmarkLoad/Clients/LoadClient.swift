@@ -23,6 +23,8 @@ protocol ReceiveSink: AnyObject {
 /// A message to send.
 struct OutgoingMessage {
     var topic: String
+    /// The place of the topic among those of the run.
+    var topicIndex: Int
     var stamp: MessageStamp
     /// The number of the message group; nil unless FIFO.
     var fifoGroup: Int?
