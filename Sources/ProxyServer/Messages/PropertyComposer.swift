@@ -34,8 +34,7 @@ enum PropertyComposer {
         _ message: MessageView, kind: TopicMessageType, topic: String, remoteAddress: String,
         into buffer: inout ByteBuffer
     ) {
-        var writer = PairWriter(buffer: buffer)
-        buffer = ByteBuffer()
+        var writer = PairWriter(buffer: consume buffer)
         for index in 0..<message.propertyEntryCount where !message.isPropertyReplaced(index) {
             writer.pair(message.propertyKey(index), message.propertyValue(index))
         }
@@ -83,11 +82,7 @@ private struct PairWriter {
         self.buffer = buffer
     }
 
-    mutating func takeBuffer() -> ByteBuffer {
-        var taken = ByteBuffer()
-        swap(&taken, &buffer)
-        return taken
-    }
+    consuming func takeBuffer() -> ByteBuffer { buffer }
 
     mutating func name(_ name: StaticString) {
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: name.utf8CodeUnitCount + 1) { space in

@@ -6,30 +6,32 @@ struct TopicQueues {
 
     /// The queue of a number, if there is one.
     subscript(queueId: Int32) -> ConsumeQueue? {
-        let place = place(of: queueId)
-        return place < all.count && all[place].queueId == queueId ? all[place] : nil
+        index(of: queueId).map { all[$0] }
     }
 
     /// Adds a queue, in the place of one of the same number.
     mutating func insert(_ queue: ConsumeQueue) {
-        let place = place(of: queue.queueId)
-        if place < all.count, all[place].queueId == queue.queueId {
-            all[place] = queue
+        if let index = index(of: queue.queueId) {
+            all[index] = queue
         } else {
-            all.insert(queue, at: place)
+            all.insert(queue, at: place(of: queue.queueId))
         }
     }
 
     /// Takes a queue out, if there is one of that number.
     mutating func remove(_ queueId: Int32) {
+        if let index = index(of: queueId) { all.remove(at: index) }
+    }
+
+    private func index(of queueId: Int32) -> Int? {
+        let guess = Int(queueId)
+        if guess >= 0, guess < all.count, all[guess].queueId == queueId { return guess }
         let place = place(of: queueId)
-        if place < all.count, all[place].queueId == queueId { all.remove(at: place) }
+        return place < all.count && all[place].queueId == queueId ? place : nil
     }
 
     /// How many queues have smaller numbers.
     private func place(of queueId: Int32) -> Int {
-        let guess = Int(queueId)
-        if guess >= 0, guess < all.count, all[guess].queueId == queueId { return guess }
         var (low, high) = (0, all.count)
         while low < high {
             let middle = (low + high) / 2
