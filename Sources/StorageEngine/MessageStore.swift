@@ -233,58 +233,67 @@ package final class MessageStore: Sendable {
     package func append(
         _ message: StoreMessage, isDurable: Bool = false, completion: @escaping @Sendable (AppendOutcome) -> Void
     ) {
-        finish(isDurable: isDurable, completion) { () throws(StoreError) in
-            // No array for a lone message: this is the hot path.
-            var record = CollectionOfOne(try encode(message))
-            return try place(&record, of: message)
+        do throws(StoreError) {
+            let placed = try append(message, isDurable: isDurable)
+            if placed.isDone { return completion(.stored(placed.receipt)) }
+            complete(placed, completion)
+        } catch {
+            completion(.failed(error))
         }
+    }
+
+    /// Appends a message; `complete` tells when one is stored that is not done by then. Senders have this on their hot
+    /// path: a completion that nobody waits for costs as much as counting a reference that all threads share.
+    package func append(_ message: StoreMessage, isDurable: Bool = false) throws(StoreError) -> PlacedMessage {
+        // No array for a lone message.
+        var record = CollectionOfOne(try encode(message))
+        return placed(try place(&record, of: message), isDurable: isDurable)
+    }
+
+    /// Completes an append that is not done yet, at its durability point.
+    package func complete(_ placed: PlacedMessage, _ completion: @escaping @Sendable (AppendOutcome) -> Void) {
+        flusher.wait(
+            Flusher.Waiter(
+                end: placed.receipt.logOffset + Int64(placed.receipt.size), receipt: placed.receipt,
+                sinceMillis: placed.isDurable ? .max : clock.nowMillis, completion: completion))
+    }
+
+    private func placed(_ receipt: AppendReceipt, isDurable: Bool) -> PlacedMessage {
+        let waits = isDurable || configuration.flushMode == .synchronous || log.isSlow
+        return PlacedMessage(receipt: receipt, isDurable: isDurable, isDone: !waits)
     }
 
     /// Appends messages of one queue next to each other, all or none.
     package func appendBatch(
         _ messages: some Collection<StoreMessage>, completion: @escaping @Sendable (AppendOutcome) -> Void
     ) {
-        finish(completion) { () throws(StoreError) in
-            guard let first = messages.first else { throw StoreError(.illegalMessage, "the batch is empty") }
-            var records: [EncodedRecord] = []
-            records.reserveCapacity(messages.count)
-            var total = 0
-            for message in messages {
-                guard message.topic == first.topic, message.queueId == first.queueId else {
-                    throw StoreError(.illegalMessage, "the messages of a batch must be of one queue")
-                }
-                let record = try encode(message)
-                total += record.size
-                records.append(record)
-            }
-            if records.count > 1, total > configuration.messageBytesMax {
-                throw StoreError(
-                    .messageTooLarge, "the batch has \(total) bytes, over the limit of \(configuration.messageBytesMax)"
-                )
-            }
-            return try place(&records, of: first)
+        do throws(StoreError) {
+            let placed = placed(try place(messages), isDurable: false)
+            if placed.isDone { return completion(.stored(placed.receipt)) }
+            complete(placed, completion)
+        } catch {
+            completion(.failed(error))
         }
     }
 
-    /// Completes an append at its durability point.
-    private func finish(
-        isDurable: Bool = false, _ completion: @escaping @Sendable (AppendOutcome) -> Void,
-        _ append: () throws(StoreError) -> AppendReceipt
-    ) {
-        let receipt: AppendReceipt
-        do throws(StoreError) {
-            receipt = try append()
-        } catch {
-            return completion(.failed(error))
+    private func place(_ messages: some Collection<StoreMessage>) throws(StoreError) -> AppendReceipt {
+        guard let first = messages.first else { throw StoreError(.illegalMessage, "the batch is empty") }
+        var records: [EncodedRecord] = []
+        records.reserveCapacity(messages.count)
+        var total = 0
+        for message in messages {
+            guard message.topic == first.topic, message.queueId == first.queueId else {
+                throw StoreError(.illegalMessage, "the messages of a batch must be of one queue")
+            }
+            let record = try encode(message)
+            total += record.size
+            records.append(record)
         }
-        if isDurable || configuration.flushMode == .synchronous || log.isSlow {
-            flusher.wait(
-                Flusher.Waiter(
-                    end: receipt.logOffset + Int64(receipt.size), receipt: receipt,
-                    sinceMillis: isDurable ? .max : clock.nowMillis, completion: completion))
-        } else {
-            completion(.stored(receipt))
+        if records.count > 1, total > configuration.messageBytesMax {
+            throw StoreError(
+                .messageTooLarge, "the batch has \(total) bytes, over the limit of \(configuration.messageBytesMax)")
         }
+        return try place(&records, of: first)
     }
 
     private func encode(_ message: StoreMessage) throws(StoreError) -> EncodedRecord {
@@ -295,13 +304,8 @@ package final class MessageStore: Sendable {
     private func place(
         _ records: inout some MutableCollection<EncodedRecord>, of first: StoreMessage
     ) throws(StoreError) -> AppendReceipt {
-        guard !queues.isBatchTopic(first.topic) else {
-            throw StoreError(
-                .notWritable,
-                "topic \(first.topic) has batch consume queues (queue.type=BatchCQ), which are not supported yet")
-        }
         guard first.queueId >= 0 else { throw StoreError(.illegalMessage, "queue \(first.queueId) does not exist") }
-        let queue = queues.queue(topic: first.topic, queueId: first.queueId)
+        let queue = try queues.queueForAppend(topic: first.topic, queueId: first.queueId)
         var light: ConsumeQueue?
         if let name = first.lightQueue {
             guard records.count == 1, LiteTopicName(queueName: name)?.parent == first.topic else {

@@ -5,13 +5,12 @@ import StorageEngine
 extension Broker {
     /// Stores a message of a LITE topic, which must name a lite topic and nothing that goes another way.
     func storeLite(
-        _ request: SendRequest, _ completion: @escaping @Sendable (SendOutcome) -> Void
+        _ request: SendRequest, _ found: SendProperties, _ completion: @escaping @Sendable (SendOutcome) -> Void
     ) throws(ServiceError) {
         guard !request.isBatch else {
             throw ServiceError(
                 code: .messageIllegal, message: "batches cannot be sent to the LITE topic \(request.topic)")
         }
-        let found = SendProperties(of: request.properties)
         guard let lite = try liteTopic(request, found) else {
             throw ServiceError(
                 code: .messageIllegal,
@@ -24,7 +23,7 @@ extension Broker {
                 message: "the broker has \(self.lite.limits.topicsMax) lite topics, no more may come into being "
                     + "(maxLmqConsumeQueueNum)")
         }
-        try store(request, found: found, lite: lite, completion)
+        try store(request, found, lite: lite, completion)
     }
 
     private func liteTopic(

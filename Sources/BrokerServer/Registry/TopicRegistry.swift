@@ -38,6 +38,16 @@ package final class TopicRegistry: Sendable {
         package var dataVersion: DataVersion
     }
 
+    private struct Current {
+        let snapshot: Snapshot
+        let sends: [String: SendTopic]
+
+        init(_ snapshot: Snapshot) {
+            self.snapshot = snapshot
+            sends = snapshot.topics.mapValues { SendTopic($0) }
+        }
+    }
+
     /// One change of the table, after it became durable.
     package enum Change: Sendable {
         case updated([TopicConfig], DataVersion)
@@ -86,7 +96,7 @@ package final class TopicRegistry: Sendable {
     private let worker: SerialWorker
     private let nowMillis: @Sendable () -> Int64
     private let logger: Logger
-    private let current: NIOLockedValueBox<Snapshot>
+    private let current: NIOLockedValueBox<Current>
     private let pending = NIOLockedValueBox(Pending())
     private let observer = NIOLockedValueBox(Observer())
     private let reservedNames: Set<String>
@@ -111,17 +121,22 @@ package final class TopicRegistry: Sendable {
         var snapshot =
             try file.load(Self.decode) ?? Snapshot(topics: [:], dataVersion: DataVersion(timestampMillis: nowMillis()))
         for topic in system where snapshot.topics[topic.name] == nil { snapshot.topics[topic.name] = topic }
-        current = NIOLockedValueBox(snapshot)
+        current = NIOLockedValueBox(Current(snapshot))
     }
 
     /// The topic of that name, nil when the broker has none.
     package func topic(_ name: String) -> TopicConfig? {
-        current.withLockedValue { $0.topics[name] }
+        current.withLockedValue { $0.snapshot.topics[name] }
+    }
+
+    /// What a send has to know of the topic of that name, nil when the broker has none.
+    func sendTopic(_ name: String) -> SendTopic? {
+        current.withLockedValue { $0.sends[name] }
     }
 
     /// All topics and their version.
     package var snapshot: Snapshot {
-        current.withLockedValue { $0 }
+        current.withLockedValue { $0.snapshot }
     }
 
     /// Whether nobody may create, change or delete the topic by request.
@@ -228,7 +243,8 @@ package final class TopicRegistry: Sendable {
                 for (completion, _) in answers { completion(.failure(failure)) }
                 return
             }
-            current.withLockedValue { $0 = next }
+            let published = Current(next)
+            current.withLockedValue { $0 = published }
             announce(updated, deleted, next)
         }
         for (completion, answer) in answers { completion(answer) }

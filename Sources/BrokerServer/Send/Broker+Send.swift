@@ -6,9 +6,9 @@ import StorageEngine
 extension Broker {
     /// Stores a message or a batch; the completion runs exactly once, before `send` returns when nothing has to wait.
     package func send(_ request: SendRequest, completion: @escaping @Sendable (SendOutcome) -> Void) {
-        let topic = topics.topic(request.topic)
+        let topic = topics.sendTopic(request.topic)
         do throws(ServiceError) {
-            try checkSend(request, isKnown: topic != nil)
+            try checkSend(request, to: topic)
         } catch {
             return completion(.refused(error))
         }
@@ -19,26 +19,26 @@ extension Broker {
                 defaultTopicQueueCount: request.defaultTopicQueueCount, isUnitMode: request.isUnitMode)
         ) { [self] created in
             switch created {
-            case .success(let topic): send(request, to: topic, completion: completion)
+            case .success(let topic): send(request, to: SendTopic(topic), completion: completion)
             case .failure(let error): completion(.refused(error))
             }
         }
     }
 
     /// The checks that need no topic, in Apache's order. A known topic has a good name.
-    private func checkSend(_ request: SendRequest, isKnown: Bool) throws(ServiceError) {
+    private func checkSend(_ request: SendRequest, to topic: SendTopic?) throws(ServiceError) {
         let startMillis = live.startAcceptSendMillis
         if startMillis > 0, nowMillis() < startMillis {
             throw ServiceError(code: .systemError, message: "broker unable to service, until \(startMillis)")
         }
-        if !isKnown {
+        if topic == nil {
             do {
                 try NameRules.checkTopic(request.topic)
             } catch {
                 throw ServiceError(code: .invalidParameter, message: error.message)
             }
         }
-        if NameRules.isClosedToSend(request.topic) || request.topic == LedgerJournal.topic {
+        if topic?.isClosed ?? SendTopic.isClosed(request.topic) {
             throw ServiceError(code: .noPermission, message: "Sending message to topic[\(request.topic)] is forbidden.")
         }
         guard request.body.readableBytes > 0 else {
@@ -57,7 +57,7 @@ extension Broker {
     }
 
     private func send(
-        _ request: consuming SendRequest, to topic: TopicConfig, completion: @escaping @Sendable (SendOutcome) -> Void
+        _ request: consuming SendRequest, to topic: SendTopic, completion: @escaping @Sendable (SendOutcome) -> Void
     ) {
         do throws(ServiceError) {
             if topic.isOrdered, !live.permission.contains(.write) {
@@ -67,29 +67,30 @@ extension Broker {
             guard request.queueID < topic.queueCount else {
                 throw ServiceError(
                     code: .invalidParameter,
-                    message: "request queueId[\(request.queueID)] is illegal, topic:[\(topic.name)] "
+                    message: "request queueId[\(request.queueID)] is illegal, topic:[\(request.topic)] "
                         + "writeQueueNums:[\(topic.writeQueueCount)]")
             }
-            if request.queueID < 0 { request.queueID = try pickQueue(of: topic) }
-            if let properties = request.properties,
+            if request.queueID < 0 { request.queueID = try pickQueue(of: topic, named: request.topic) }
+            let found = SendProperties(of: request.properties)
+            if found.hasPriority, let properties = request.properties,
                 let queueID = PriorityQueues.queueID(properties: properties, writeQueueCount: topic.writeQueueCount)
             {
                 request.queueID = queueID
             }
-            if topic.messageType == .lite { return try storeLite(request, completion) }
-            if request.isBatch { return try storeBatch(request, completion) }
-            if NameRules.isRetryTopic(topic.name), !request.isCopy, try mustDeadLetter(request) {
-                return storeDeadLetter(request, completion)
+            if topic.isLite { return try storeLite(request, found, completion) }
+            if request.isBatch { return try storeBatch(request, found, completion) }
+            if topic.isRetry, !request.isCopy, try mustDeadLetter(request) {
+                return storeDeadLetter(request, found, completion)
             }
-            try store(request, completion)
+            try store(request, found, completion)
         } catch {
             completion(.refused(error))
         }
     }
 
-    private func pickQueue(of topic: TopicConfig) throws(ServiceError) -> Int32 {
+    private func pickQueue(of topic: SendTopic, named name: String) throws(ServiceError) -> Int32 {
         guard topic.writeQueueCount > 0 else {
-            throw ServiceError(code: .noPermission, message: "topic[\(topic.name)] has no queues to write to")
+            throw ServiceError(code: .noPermission, message: "topic[\(name)] has no queues to write to")
         }
         let (turn, _) = anyQueue.add(1, ordering: .relaxed)
         return Int32(turn % UInt32(topic.writeQueueCount))
@@ -97,39 +98,48 @@ extension Broker {
 
     // MARK: Single messages
 
-    /// `found` is what the request's properties hold, from whoever has looked at them already.
+    /// `found` is what the request's properties hold.
     func store(
-        _ request: SendRequest, dropsDelay: Bool = false, found: SendProperties? = nil, lite: LiteTopicName? = nil,
+        _ request: SendRequest, _ found: SendProperties, dropsDelay: Bool = false, lite: LiteTopicName? = nil,
         _ completion: @escaping @Sendable (SendOutcome) -> Void
     ) throws(ServiceError) {
-        var properties = try finish(
-            request, found ?? SendProperties(of: request.properties), dropsDelay: dropsDelay)
+        var properties = try finish(request, found, dropsDelay: dropsDelay)
         if let lite { try addDispatch(lite, to: &properties.text) }
         if properties.isHalf { return try storeHalf(request, properties.text, properties.uniqueKey, completion) }
-        let queueID = request.queueID
         var message = message(request, flag: request.flag, body: request.body, properties: properties.text)
         message.lightQueue = lite?.queueName
-        let uniqueKey = properties.uniqueKey
         var recallHandle: String?
         if properties.isDelayed { (message, recallHandle) = try scheduled(message) }
-        let (handle, bodyBytes) = (recallHandle, request.body.readableBytes)
-        let start = NIODeadline.now()
-        store.append(message, isDurable: request.isCopy) { [self] outcome in
+        let answer = SendAnswerParts(
+            queueID: request.queueID, uniqueKey: properties.uniqueKey, recallHandle: recallHandle,
+            bodyBytes: request.body.readableBytes, start: .now())
+        let placed: PlacedMessage
+        do throws(StoreError) {
+            placed = try store.append(message, isDurable: request.isCopy)
+        } catch {
+            return completion(refusal(error))
+        }
+        if placed.isDone { return completion(stored(placed.receipt, answer)) }
+        store.complete(placed) { [self] outcome in
             switch outcome {
-            case .stored(let receipt):
-                statistics.countStored(
-                    1, bytes: bodyBytes, nanos: (NIODeadline.now() - start).nanoseconds)
-                completion(
-                    .stored(
-                        SendReceipt(
-                            queueID: queueID, queueOffset: receipt.queueOffset, logOffsets: .one(receipt.logOffset),
-                            uniqueKey: uniqueKey, storeHost: storeHost,
-                            storeTimestampMillis: receipt.storeTimestampMillis, recallHandle: handle)))
-            case .failed(let error):
-                statistics.countRefused()
-                completion(.refused(ResponseMapping.answer(to: error)))
+            case .stored(let receipt): completion(stored(receipt, answer))
+            case .failed(let error): completion(refusal(error))
             }
         }
+    }
+
+    private func stored(_ receipt: AppendReceipt, _ parts: SendAnswerParts) -> SendOutcome {
+        statistics.countStored(1, bytes: parts.bodyBytes, nanos: (.now() - parts.start).nanoseconds)
+        return .stored(
+            SendReceipt(
+                queueID: parts.queueID, queueOffset: receipt.queueOffset, logOffsets: .one(receipt.logOffset),
+                uniqueKey: parts.uniqueKey, storeHost: storeHost, storeTimestampMillis: receipt.storeTimestampMillis,
+                recallHandle: parts.recallHandle))
+    }
+
+    private func refusal(_ error: StoreError) -> SendOutcome {
+        statistics.countRefused()
+        return .refused(ResponseMapping.answer(to: error))
     }
 
     func message(
@@ -174,13 +184,12 @@ extension Broker {
     // MARK: Batches
 
     private func storeBatch(
-        _ request: SendRequest, _ completion: @escaping @Sendable (SendOutcome) -> Void
+        _ request: SendRequest, _ outer: SendProperties, _ completion: @escaping @Sendable (SendOutcome) -> Void
     ) throws(ServiceError) {
         guard request.topic.utf8.count <= NameRules.topicLengthMax, !NameRules.isRetryTopic(request.topic) else {
             throw ServiceError(
                 code: .messageIllegal, message: "batch messages cannot be sent to the topic \(request.topic)")
         }
-        let outer = SendProperties(of: request.properties)
         try refuseUnsupported(outer)
         let parts: [BatchMessage]
         do throws(RemotingCodecError) {
@@ -219,8 +228,7 @@ extension Broker {
                             uniqueKey: uniqueKey, storeHost: storeHost,
                             storeTimestampMillis: receipt.storeTimestampMillis)))
             case .failed(let error):
-                statistics.countRefused()
-                completion(.refused(ResponseMapping.answer(to: error)))
+                completion(refusal(error))
             }
         }
     }
@@ -244,7 +252,7 @@ extension Broker {
     }
 
     private func storeDeadLetter(
-        _ request: SendRequest, _ completion: @escaping @Sendable (SendOutcome) -> Void
+        _ request: SendRequest, _ found: SendProperties, _ completion: @escaping @Sendable (SendOutcome) -> Void
     ) {
         var request = request
         request.topic = NameRules.dlqTopic(Self.group(ofRetryTopic: request.topic))
@@ -254,11 +262,21 @@ extension Broker {
         topics.createIfAbsent(topic) { [self] created in
             do throws(ServiceError) {
                 if case .failure(let error) = created { throw error }
-                try store(letter, dropsDelay: true, completion)
+                try store(letter, found, dropsDelay: true, completion)
             } catch {
                 completion(.refused(error))
             }
         }
+    }
+
+    /// What an answer says besides where the message lies.
+    private struct SendAnswerParts {
+        var queueID: Int32
+        var uniqueKey: ByteBuffer?
+        var recallHandle: String?
+        var bodyBytes: Int
+        /// When the store got the message.
+        var start: NIODeadline
     }
 
     /// `%RETRY%group` or, of a pop consumer, `%RETRY%group+topic`.

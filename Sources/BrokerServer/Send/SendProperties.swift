@@ -17,6 +17,8 @@ struct SendProperties {
     private(set) var liteTopic: Range<Int>?
     /// Whether it is the first half of a transaction.
     private(set) var isTransactional = false
+    /// Whether it has a priority.
+    private(set) var hasPriority = false
     /// Whether entries must be left out in the stored form.
     private(set) var mustRewrite = false
     /// Number of bytes without the separator at the end.
@@ -61,7 +63,10 @@ struct SendProperties {
             }
         case UInt8(ascii: "P"), UInt8(ascii: "M"), UInt8(ascii: "C"), UInt8(ascii: "I"), UInt8(ascii: "_"):
             if Self.isReplaced(name) { mustRewrite = true }
-            if first == UInt8(ascii: "_"), Self.isEqual(name, "__LITE_TOPIC") { liteTopic = value }
+            if first == UInt8(ascii: "_") {
+                if Self.isEqual(name, "__LITE_TOPIC") { liteTopic = value }
+                if Self.isEqual(name, PriorityQueues.propertyName) { hasPriority = true }
+            }
         default: break
         }
     }
@@ -93,7 +98,8 @@ struct SendProperties {
             text.writeString(newUniqueKey)
             text.writeInteger(PropertyText.valueEnd)
         }
-        text.writeImmutableBuffer(suffix)
+        // Not `writeImmutableBuffer`, which counts references to what all event loops share.
+        suffix.withUnsafeReadableBytes { _ = text.writeBytes($0) }
         return text
     }
 

@@ -8,8 +8,8 @@ import Synchronization
 /// Counts of what the broker did, and rates over the last minutes. Counting a message is a few atomic additions; topics
 /// and groups are counted once a batch.
 package final class BrokerStatistics: Sendable {
-    private let storedCount = Atomic<Int64>(0)
-    private let storedBytes = Atomic<Int64>(0)
+    private let storedCount = StripedCounter()
+    private let storedBytes = StripedCounter()
     private let refusedCount = Atomic<Int64>(0)
     private let deliveredCount = Atomic<Int64>(0)
     private let foundCount = Atomic<Int64>(0)
@@ -62,8 +62,8 @@ package final class BrokerStatistics: Sendable {
 
     /// Messages of one send were stored, so long after it came in where that was measured.
     func countStored(_ count: Int, bytes: Int, nanos: Int64? = nil) {
-        storedCount.add(Int64(count), ordering: .relaxed)
-        storedBytes.add(Int64(bytes), ordering: .relaxed)
+        storedCount.add(Int64(count))
+        storedBytes.add(Int64(bytes))
         if let nanos { putLatency.record(nanos: nanos) }
     }
 
@@ -131,9 +131,9 @@ package final class BrokerStatistics: Sendable {
     // MARK: Asking
 
     /// Messages stored since the start.
-    package var stored: Int64 { storedCount.load(ordering: .relaxed) }
+    package var stored: Int64 { storedCount.total }
     /// Bytes of their bodies.
-    package var storedBodyBytes: Int64 { storedBytes.load(ordering: .relaxed) }
+    package var storedBodyBytes: Int64 { storedBytes.total }
     /// Sends refused since the start.
     package var refused: Int64 { refusedCount.load(ordering: .relaxed) }
     /// Messages handed to consumers since the start.

@@ -14,8 +14,13 @@ final class LatencyHistogram: Sendable {
     private static let stepsPerOctave = 4
     private static let fineCount = 128
 
-    private let classes = InlineArray<13, Atomic<Int64>> { _ in Atomic(0) }
-    private let fine = InlineArray<128, Atomic<Int64>> { _ in Atomic(0) }
+    /// What the threads of one stripe counted.
+    private struct Counts: ~Copyable, Sendable {
+        let classes = InlineArray<13, Atomic<Int64>> { _ in Atomic(0) }
+        let fine = InlineArray<128, Atomic<Int64>> { _ in Atomic(0) }
+    }
+
+    private let stripes = InlineArray<8, Counts> { _ in Counts() }
     private let longestNanos = Atomic<Int64>(0)
 
     /// Counts one duration.
@@ -23,9 +28,11 @@ final class LatencyHistogram: Sendable {
         let nanos = max(0, nanos)
         // Apache measures whole milliseconds: less than one is its first class.
         let millis = nanos / 1_000_000
-        let index = Self.classBoundsMillis.firstIndex { millis <= $0 } ?? Self.classBoundsMillis.count
-        classes[index].add(1, ordering: .relaxed)
-        fine[Self.fineIndex(micros: nanos / 1_000)].add(1, ordering: .relaxed)
+        let index =
+            millis == 0 ? 0 : Self.classBoundsMillis.firstIndex { millis <= $0 } ?? Self.classBoundsMillis.count
+        let stripe = StripedCounter.stripe
+        stripes[stripe].classes[index].add(1, ordering: .relaxed)
+        stripes[stripe].fine[Self.fineIndex(micros: nanos / 1_000)].add(1, ordering: .relaxed)
         if nanos > longestNanos.load(ordering: .relaxed) {
             longestNanos.max(nanos, ordering: .relaxed)
         }
@@ -69,8 +76,12 @@ final class LatencyHistogram: Sendable {
     /// The counts now.
     var snapshot: Snapshot {
         var snapshot = Snapshot()
-        for index in 0..<13 { snapshot.classes[index] = classes[index].load(ordering: .relaxed) }
-        for index in 0..<Self.fineCount { snapshot.fine[index] = fine[index].load(ordering: .relaxed) }
+        for stripe in 0..<StripedCounter.stripeCount {
+            for index in 0..<13 { snapshot.classes[index] += stripes[stripe].classes[index].load(ordering: .relaxed) }
+            for index in 0..<Self.fineCount {
+                snapshot.fine[index] += stripes[stripe].fine[index].load(ordering: .relaxed)
+            }
+        }
         return snapshot
     }
 

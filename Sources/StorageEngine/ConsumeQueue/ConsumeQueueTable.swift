@@ -8,10 +8,15 @@ final class ConsumeQueueTable: Sendable {
     private let sharing: QueueSharing
     /// Where the lives of deleted topics ended.
     let tombstones: Tombstones
-    private let topics = NIOLockedValueBox<[String: TopicQueues]>([:])
-    private let batchTopics = NIOLockedValueBox<Set<String>>([])
+    private let topics = NIOLockedValueBox(Topics())
     private let writesPerRound: Int
     private let keptLogBytesMax: Int64
+
+    private struct Topics {
+        var queues: [String: TopicQueues] = [:]
+        /// Topics that Apache keeps in batch consume queues (`queue.type=BatchCQ`), which are left as they are.
+        var batches: Set<String> = []
+    }
 
     init(files: any FileSystem, configuration: StoreConfiguration, notices: StoreNotices) {
         self.files = files
@@ -51,38 +56,51 @@ final class ConsumeQueueTable: Sendable {
         for queue in sharing.mapped { queue.closeIfIdle(before: deadlineMillis, nowMillis: nowMillis) }
     }
 
-    /// Whether Apache keeps the topic in batch consume queues (`queue.type=BatchCQ`), which are left as they are.
-    func isBatchTopic(_ topic: String) -> Bool {
-        batchTopics.withLockedValue { !$0.isEmpty && $0.contains(topic) }
-    }
+    /// Whether Apache keeps the topic in batch consume queues.
+    func isBatchTopic(_ topic: String) -> Bool { topics.withLockedValue { $0.batches.contains(topic) } }
 
     /// The queue, if a message was ever stored in it.
     func find(topic: String, queueId: Int32) -> ConsumeQueue? {
-        topics.withLockedValue { $0[topic]?[queueId] }
+        topics.withLockedValue { $0.queues[topic]?[queueId] }
     }
 
     /// The numbers of a topic's queues.
     func queueIds(topic: String) -> [Int32] {
-        topics.withLockedValue { $0[topic]?.all.map(\.queueId) ?? [] }
+        topics.withLockedValue { $0.queues[topic]?.all.map(\.queueId) ?? [] }
     }
 
     /// The queue, made when new. Its files come with its first unit.
     func queue(topic: String, queueId: Int32) -> ConsumeQueue {
-        topics.withLockedValue { topics in
-            if let queue = topics[topic]?[queueId] { return queue }
-            let queue = make(topic: topic, queueId: queueId)
-            topics[topic, default: TopicQueues()].insert(queue)
-            return queue
+        topics.withLockedValue { queue(topic, queueId, &$0) }
+    }
+
+    /// The same for a message that comes in.
+    func queueForAppend(topic: String, queueId: Int32) throws(StoreError) -> ConsumeQueue {
+        let found = topics.withLockedValue { topics in
+            topics.batches.isEmpty || !topics.batches.contains(topic) ? queue(topic, queueId, &topics) : nil
         }
+        guard let found else {
+            throw StoreError(
+                .notWritable,
+                "topic \(topic) has batch consume queues (queue.type=BatchCQ), which are not supported yet")
+        }
+        return found
+    }
+
+    private func queue(_ topic: String, _ queueId: Int32, _ topics: inout Topics) -> ConsumeQueue {
+        if let queue = topics.queues[topic]?[queueId] { return queue }
+        let queue = make(topic: topic, queueId: queueId)
+        topics.queues[topic, default: TopicQueues()].insert(queue)
+        return queue
     }
 
     /// Every queue, in an order that is the same in each process: files are changed in it.
     var all: [ConsumeQueue] {
-        topics.withLockedValue { $0.sorted { $0.key < $1.key }.flatMap(\.value.all) }
+        topics.withLockedValue { $0.queues.sorted { $0.key < $1.key }.flatMap(\.value.all) }
     }
 
     /// The topics that have queues.
-    var topicNames: Set<String> { topics.withLockedValue { Set($0.keys) } }
+    var topicNames: Set<String> { topics.withLockedValue { Set($0.queues.keys) } }
 
     /// Whether a topic of that name has a directory of its own; others would lead out of the root.
     static func isDirectoryName(_ name: String) -> Bool {
@@ -91,7 +109,7 @@ final class ConsumeQueueTable: Sendable {
 
     /// Forgets a topic; its queues take no more messages. Under the commit log's append lock.
     func detach(topic: String) {
-        let queues = topics.withLockedValue { $0.removeValue(forKey: topic) } ?? TopicQueues()
+        let queues = topics.withLockedValue { $0.queues.removeValue(forKey: topic) } ?? TopicQueues()
         for queue in queues.all {
             queue.isDetached = true
             queue.forgetFiles()
@@ -101,9 +119,9 @@ final class ConsumeQueueTable: Sendable {
     /// Forgets a queue and removes its files; before the log takes messages.
     func remove(_ queue: ConsumeQueue) throws(StoreError) {
         let isLast = topics.withLockedValue { topics in
-            topics[queue.topic]?.remove(queue.queueId)
-            guard topics[queue.topic]?.all.isEmpty == true else { return false }
-            topics[queue.topic] = nil
+            topics.queues[queue.topic]?.remove(queue.queueId)
+            guard topics.queues[queue.topic]?.all.isEmpty == true else { return false }
+            topics.queues[queue.topic] = nil
             return true
         }
         queue.forgetFiles()
@@ -166,12 +184,10 @@ final class ConsumeQueueTable: Sendable {
     /// Opens the queues that have a directory; the files of those of which nothing is known are searched. `logStart` is
     /// where the log begins, for a start that builds queues again.
     func load(_ known: Known? = nil, logStart: Int64? = nil) throws(StoreError) -> Loading {
-        for queue in topics.withLockedValue({ $0.values.flatMap(\.all) }) { queue.forgetFiles() }
+        for queue in topics.withLockedValue({ $0.queues.values.flatMap(\.all) }) { queue.forgetFiles() }
         sharing.forgetBuffered()
-        let batches = Set(try subdirectories(of: batchRoot))
-        batchTopics.withLockedValue { $0 = batches }
         var loading = Loading()
-        var loaded: [String: TopicQueues] = [:]
+        var loaded = Topics(batches: Set(try subdirectories(of: batchRoot)))
         var named = known?.image.topics ?? [:]
         for topic in try subdirectories(of: root).sorted() {
             var bounds = named.removeValue(forKey: topic) ?? [:]
@@ -181,7 +197,7 @@ final class ConsumeQueueTable: Sendable {
                     topic, queueId, bounds.removeValue(forKey: queueId), known, logStart: logStart, &loading)
                 queues.insert(queue)
             }
-            loaded[topic] = queues
+            loaded.queues[topic] = queues
             if let known, !bounds.isEmpty { note(bounds, of: topic, known, &loading) }
         }
         if let known {

@@ -66,6 +66,16 @@ package struct AppendReceipt: Hashable, Sendable {
     package var logOffsets: [Int64]
 }
 
+/// A message in the log.
+package struct PlacedMessage: Sendable {
+    /// Where it lies.
+    package let receipt: AppendReceipt
+    /// Whether it must be on the disk before it counts as stored, whatever the flush mode.
+    let isDurable: Bool
+    /// Whether it is at its durability point: it is stored, nothing more comes.
+    package let isDone: Bool
+}
+
 /// The end of an append: at its durability point, or refused.
 package enum AppendOutcome: Sendable {
     case stored(AppendReceipt)

@@ -37,6 +37,26 @@ struct TopicRegistryTests {
         #expect(topics.snapshot.dataVersion.counter == 3)
     }
 
+    @Test("what sends look up follows each change")
+    func sendTopics() async throws {
+        let topics = try RegistryWorld().topics()
+        #expect(topics.sendTopic("T") == nil)
+        #expect(topics.sendTopic("SCHEDULE_TOPIC_XXXX")?.isClosed == true)
+        _ = try await topics.create(.init(topic: "T", defaultTopicQueueCount: 4)).get()
+        let created = try #require(topics.sendTopic("T"))
+        #expect(created.queueCount == 4 && created.writeQueueCount == 4)
+        #expect(!created.isClosed && !created.isLite && !created.isRetry && !created.isOrdered)
+        var lite = TopicConfig(name: "T", readQueueCount: 3, writeQueueCount: 2, isOrdered: true)
+        lite.messageType = .lite
+        _ = try await topics.put(lite).get()
+        let changed = try #require(topics.sendTopic("T"))
+        #expect(changed.queueCount == 3 && changed.writeQueueCount == 2 && changed.isLite && changed.isOrdered)
+        _ = try await topics.create(.init(topic: "%RETRY%G")).get()
+        #expect(topics.sendTopic("%RETRY%G")?.isRetry == true)
+        _ = try await topics.remove("T").get()
+        #expect(topics.sendTopic("T") == nil)
+    }
+
     @Test("a full broker refuses new topics and still changes the ones it has")
     func topicLimit() async throws {
         var settings = TopicRegistry.Settings(brokerName: "broker-a")

@@ -27,6 +27,12 @@ struct SendPropertiesTests {
         #expect(stored("TAGS\u{1}A\u{2}UNIQ_KEY\u{1}K" + end) == ["TAGS=A", "UNIQ_KEY=K"] + own)
     }
 
+    @Test("a priority is noticed, another name is none")
+    func priority() {
+        #expect(scan("a\u{1}1\u{2}_SYS_MSG_PRIORITY_\u{1}3\u{2}").hasPriority)
+        #expect(!scan("a\u{1}1\u{2}_SYS_MSG_PRIORITY\u{1}3\u{2}__LITE_TOPIC\u{1}x").hasPriority)
+    }
+
     @Test("no properties at all")
     func empty() {
         #expect(stored("") == own)

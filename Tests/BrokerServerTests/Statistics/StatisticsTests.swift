@@ -1,3 +1,4 @@
+import Dispatch
 import Testing
 
 @testable import BrokerServer
@@ -109,5 +110,15 @@ struct StatisticsTests {
         #expect((0.3...0.38).contains(seen.percentile(0.5)) && (7.0...8.8).contains(seen.percentile(0.99)))
         #expect((12_000.0...15_000.0).contains(seen.percentile(0.999)))
         #expect(histogram.longestMillis == 12_000 && before.percentile(0.99) == 0)
+    }
+
+    @Test("what many threads count at once adds up")
+    func threads() {
+        let statistics = BrokerStatistics(nowMillis: 0)
+        DispatchQueue.concurrentPerform(iterations: 12) { _ in
+            for _ in 0..<1_000 { statistics.countStored(2, bytes: 10, nanos: 5_000_000) }
+        }
+        #expect(statistics.stored == 24_000 && statistics.storedBodyBytes == 120_000)
+        #expect(statistics.putLatency.snapshot.distribution.hasPrefix("[<=0ms]:0 [0~10ms]:12000 "))
     }
 }

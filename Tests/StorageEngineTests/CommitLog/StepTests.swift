@@ -41,6 +41,23 @@ import Testing
         try store.close()
     }
 
+    @Test func anAppendWithoutCompletionSaysWhetherMoreComes() throws {
+        let fixture = StoreFixture()
+        let store = fixture.makeStore()
+        _ = try store.open(driving: .steps)
+        let first = try store.append(StoreFixture.message("one"))
+        #expect(first.isDone && first.receipt.queueOffset == 0)
+        let second = try store.append(StoreFixture.message("two"), isDurable: true)
+        #expect(!second.isDone && second.receipt.queueOffset == 1)
+        let outcome = NIOLockedValueBox<AppendOutcome?>(nil)
+        store.complete(second) { answer in outcome.withLockedValue { $0 = answer } }
+        #expect(outcome.withLockedValue { $0?.receipt } == nil)
+        store.flushStep()
+        #expect(outcome.withLockedValue { $0?.receipt } == second.receipt)
+        try store.close()
+        #expect(throws: StoreError.self) { try store.append(StoreFixture.message("three")) }
+    }
+
     @Test func closingFlushesAndDispatchesWhatIsLeft() throws {
         let fixture = StoreFixture()
         let store = fixture.makeStore()
