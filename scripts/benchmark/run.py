@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
+from memory import BackedMemory
 from report import Line, write_reports
 from servers import Apache, Ours, load_command, run_load
 
@@ -21,8 +23,6 @@ from harness import preload  # noqa: E402
 
 GROUPS = ("yardstick", "send", "topics", "receive", "idle", "start", "sync")
 CONNECTIONS = 2_000
-# More than a load of ten seconds writes.
-BACKED_BYTES = 6 << 30
 WAITERS = 1_000
 TOPICS = 10_000
 TOPIC_ROUNDS = 2
@@ -41,9 +41,8 @@ class Bench:
         command = load_command(
             self.binaries, work, "--duration", str(seconds or self.seconds), "--warm-up", "2", *arguments,
             system=system, remoting=remoting)
-        if work == "produce":
-            back_free_memory()
-        report = run_load(command)
+        with BackedMemory() if work == "produce" else nullcontext():
+            report = run_load(command)
         failures = {**report.get("sent", {}).get("failures", {}), **report.get("received", {}).get("failures", {})}
         if failures or report["audit"]["lost"]:
             raise SystemExit(f"{' '.join(command)}: failures {failures}, audit {report['audit']}")
@@ -199,27 +198,11 @@ class Bench:
         return Ours(self.binaries)
 
 
-def back_free_memory() -> None:
-    """Has the kernel's next free pages be really there.
-
-    A virtual machine may give free memory back to its host within some ten seconds, and pays for each page at its next first
-    touch: here 0.33 CPU-s per 100,000 records of 1 KB against 0.02, charged to the server whose log they fill. Pages that
-    were touched and freed just before are the first to be used again, so that servers are measured and not the host."""
-    free = int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1)) * 1024
-    size = min(BACKED_BYTES, free // 2) & ~(mmap.PAGESIZE - 1)
-    # Shared memory would not be made of huge pages.
-    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
-        memory.madvise(mmap.MADV_HUGEPAGE)
-        for offset in range(0, size, mmap.PAGESIZE):
-            memory[offset] = 1
-
-
 def fresh_pages_cost() -> float:
     """What the kernel alone takes for the pages of a mapped file that 100,000 records fill: part of what any broker costs
     that writes through the page cache, and faults its pages in one by one."""
     size = 100_000 * 1_220 & ~0xFFF
-    back_free_memory()
-    with tempfile.TemporaryFile() as file:
+    with BackedMemory(), tempfile.TemporaryFile() as file:
         os.posix_fallocate(file.fileno(), 0, size)
         os.fsync(file.fileno())
         with mmap.mmap(file.fileno(), size) as pages:
