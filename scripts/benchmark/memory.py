@@ -8,6 +8,7 @@ from pathlib import Path
 # A little faster than a load writes, for longer than ten seconds: what lies free meanwhile is soon the host's again.
 PIECE_BYTES = 32 << 20
 PIECE_SECONDS = 0.07
+FIRST_PIECES = 8
 PIECES = 200
 
 
@@ -30,7 +31,8 @@ class BackedMemory:
                 piece[offset] = 1
             self.pieces.append(piece)
         self.is_over = threading.Event()
-        self.free_one()
+        for _ in range(min(FIRST_PIECES, len(self.pieces))):
+            self.free_one()
         self.thread = threading.Thread(target=self.free_in_turn, daemon=True)
         self.thread.start()
         return self
