@@ -58,7 +58,7 @@ final class LoadRun: ReceiveSink {
         servers = ServerMeters(settings.meters)
         done = loop.makePromise(of: LoadReport.self)
         let interval = settings.ratePerSecond.map { UInt64(1e9 * Double(senders.count) / $0) }
-        let isDense = interval.map { $0 / UInt64(max(1, senders.count)) < Self.stepNanos } ?? false
+        let isDense = (settings.ratePerSecond ?? 0) > 1e9 / Double(Self.stepNanos)
         for (index, sender) in senders.enumerated() {
             // Producers at a fixed rate take turns instead of sending in step.
             let shift = (interval ?? 0) * UInt64(index) / UInt64(senders.count)

@@ -234,9 +234,7 @@ package final class MessageStore: Sendable {
         _ message: StoreMessage, isDurable: Bool = false, completion: @escaping @Sendable (AppendOutcome) -> Void
     ) {
         do throws(StoreError) {
-            let placed = try append(message, isDurable: isDurable)
-            if placed.isDone { return completion(.stored(placed.receipt)) }
-            complete(placed, completion)
+            complete(try append(message, isDurable: isDurable), completion)
         } catch {
             completion(.failed(error))
         }
@@ -250,8 +248,9 @@ package final class MessageStore: Sendable {
         return placed(try place(&record, of: message), isDurable: isDurable)
     }
 
-    /// Completes an append that is not done yet, at its durability point.
+    /// Completes an append at its durability point, which may be now.
     package func complete(_ placed: PlacedMessage, _ completion: @escaping @Sendable (AppendOutcome) -> Void) {
+        if placed.isDone { return completion(.stored(placed.receipt)) }
         flusher.wait(
             Flusher.Waiter(
                 end: placed.receipt.logOffset + Int64(placed.receipt.size), receipt: placed.receipt,
@@ -268,9 +267,7 @@ package final class MessageStore: Sendable {
         _ messages: some Collection<StoreMessage>, completion: @escaping @Sendable (AppendOutcome) -> Void
     ) {
         do throws(StoreError) {
-            let placed = placed(try place(messages), isDurable: false)
-            if placed.isDone { return completion(.stored(placed.receipt)) }
-            complete(placed, completion)
+            complete(placed(try place(messages), isDurable: false), completion)
         } catch {
             completion(.failed(error))
         }

@@ -28,8 +28,7 @@ final class LatencyHistogram: Sendable {
         let nanos = max(0, nanos)
         // Apache measures whole milliseconds: less than one is its first class.
         let millis = nanos / 1_000_000
-        let index =
-            millis == 0 ? 0 : Self.classBoundsMillis.firstIndex { millis <= $0 } ?? Self.classBoundsMillis.count
+        let index = Self.classBoundsMillis.firstIndex { millis <= $0 } ?? Self.classBoundsMillis.count
         let stripe = StripedCounter.stripe
         stripes[stripe].classes[index].add(1, ordering: .relaxed)
         stripes[stripe].fine[Self.fineIndex(micros: nanos / 1_000)].add(1, ordering: .relaxed)
@@ -76,7 +75,7 @@ final class LatencyHistogram: Sendable {
     /// The counts now.
     var snapshot: Snapshot {
         var snapshot = Snapshot()
-        for stripe in 0..<StripedCounter.stripeCount {
+        for stripe in stripes.indices {
             for index in 0..<13 { snapshot.classes[index] += stripes[stripe].classes[index].load(ordering: .relaxed) }
             for index in 0..<Self.fineCount {
                 snapshot.fine[index] += stripes[stripe].fine[index].load(ordering: .relaxed)

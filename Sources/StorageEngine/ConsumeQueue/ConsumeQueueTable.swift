@@ -77,7 +77,7 @@ final class ConsumeQueueTable: Sendable {
     /// The same for a message that comes in.
     func queueForAppend(topic: String, queueId: Int32) throws(StoreError) -> ConsumeQueue {
         let found = topics.withLockedValue { topics in
-            topics.batches.isEmpty || !topics.batches.contains(topic) ? queue(topic, queueId, &topics) : nil
+            topics.batches.contains(topic) ? nil : queue(topic, queueId, &topics)
         }
         guard let found else {
             throw StoreError(
