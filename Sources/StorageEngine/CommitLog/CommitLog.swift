@@ -44,8 +44,10 @@ final class CommitLog: Sendable {
         var preparerIsParked = false
         /// Pages before are faulted in for writing, or are behind the writer.
         var preparedOffset: Int64 = 0
-        /// How far ahead of the writer they shall be: the preparer is woken at half of that.
+        /// How far ahead of the writer they shall be: the preparer is woken when a step is missing.
         var windowBytes = LogPreparer.windowBytes
+        /// End of what there is to prepare: of the next file, once that is made.
+        var preparableEnd: Int64 = 0
         /// The preparer writes zeros here at the moment: no record may be put there.
         var claimed: Range<Int64>?
         /// Why nothing is written any more.
@@ -63,10 +65,11 @@ final class CommitLog: Sendable {
         var nextFileFailure: (error: StoreError, millis: Int64)?
         var isClosed = false
 
-        /// The writer comes near the end of what is prepared, and there is more to prepare.
+        /// The writer has come a step nearer to the end of what is prepared, and there is more to prepare.
         var needsPreparer: Bool {
             guard let segment else { return false }
-            return preparedOffset < segment.end && preparedOffset - writeOffset < windowBytes / 2
+            return preparedOffset < max(segment.end, preparableEnd)
+                && preparedOffset - writeOffset <= windowBytes - LogPreparer.stepBytes
         }
 
         /// Whether so many bytes might, in this file or in the next, come to what is claimed: that lies ahead of the writer.

@@ -45,6 +45,8 @@ final class LogPreparer: Sendable {
     static let windowBytes: Int64 = 8 << 20
     /// What it is while the log grows fast: with the memory full, a page may have to wait until another is given up.
     private static let fastWindowBytes: Int64 = 32 << 20
+    /// What is prepared at a time. Small: with the memory full a page costs much, and others need the cores meanwhile.
+    static let stepBytes: Int64 = 2 << 20
     /// Pieces that lie between the writer and one that is filled with zeros: no append is to wait for that.
     private static let marginPieces: Int64 = 4
     private static let paceMillis: Int64 = 50
@@ -80,7 +82,8 @@ final class LogPreparer: Sendable {
         // Whole pieces: what is left of one would be made of single pages.
         let windowBytes = isFast ? Self.fastWindowBytes : Self.windowBytes
         let windowEnd = offset + windowBytes
-        let end = min(targets[targets.count - 1].end, windowEnd - (windowEnd - segment.base) % pieceBytes)
+        let preparableEnd = targets[targets.count - 1].end
+        let end = min(preparableEnd, windowEnd - (windowEnd - segment.base) % pieceBytes)
         let start = log.state.withLock { max($0.preparedOffset, offset) }
         if faultsPagesIn, end > start {
             for target in targets {
@@ -90,6 +93,7 @@ final class LogPreparer: Sendable {
         log.state.withLock { state in
             state.preparedOffset = max(state.preparedOffset, end)
             state.windowBytes = windowBytes
+            state.preparableEnd = preparableEnd
         }
     }
 

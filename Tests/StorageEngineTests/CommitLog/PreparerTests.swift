@@ -58,15 +58,31 @@ import Testing
         #expect((7 << 20...8 << 20).contains(ahead()))
         grow(store, bytes: 600_000, millis: 100)
         #expect((31 << 20...32 << 20).contains(ahead()))
-        // The preparer is woken when half of that is left.
+        #expect(!isNeeded(store, ahead: 31 << 20))
+        #expect(isNeeded(store, ahead: 30 << 20))
+        try store.close()
+    }
+
+    /// Whether the preparer would be woken with so much left of what it prepared.
+    private func isNeeded(_ store: MessageStore, ahead: Int64) -> Bool {
         store.log.state.withLock { state in
             let offset = state.writeOffset
-            state.writeOffset = state.preparedOffset - (17 << 20)
-            #expect(!state.needsPreparer)
-            state.writeOffset = state.preparedOffset - (15 << 20)
-            #expect(state.needsPreparer)
-            state.writeOffset = offset
+            defer { state.writeOffset = offset }
+            state.writeOffset = state.preparedOffset - ahead
+            return state.needsPreparer
         }
+    }
+
+    @Test func theNextFileIsPreparedAsTheWriterComesNear() throws {
+        let fileBytes: Int64 = 16 << 20
+        let store = try open(fileBytes: Int(fileBytes))
+        func prepared() -> Int64 { store.log.state.withLock { $0.preparedOffset } }
+        grow(store, bytes: 7 << 20, millis: 10_000)
+        #expect(prepared() < fileBytes)
+        grow(store, bytes: 3 << 20, millis: 10_000)
+        #expect((fileBytes + 1..<fileBytes + 3 << 20).contains(prepared()))
+        #expect(!isNeeded(store, ahead: 7 << 20))
+        #expect(isNeeded(store, ahead: 6 << 20), "in the current file it waits for the rest of the next one")
         try store.close()
     }
 
