@@ -120,19 +120,23 @@ extension Broker {
             return completion(refusal(error))
         }
         if placed.isDone { return completion(stored(placed.receipt, answer)) }
-        store.complete(placed) { [self] outcome in
-            switch outcome {
-            case .stored(let receipt): completion(stored(receipt, answer))
-            case .failed(let error): completion(refusal(error))
-            }
+        store.complete(placed) { [self] in completion(outcome($0, answer)) }
+    }
+
+    private func outcome(_ outcome: AppendOutcome, _ parts: SendAnswerParts) -> SendOutcome {
+        switch outcome {
+        case .stored(let receipt): stored(receipt, parts)
+        case .failed(let error): refusal(error)
         }
     }
 
     private func stored(_ receipt: AppendReceipt, _ parts: SendAnswerParts) -> SendOutcome {
-        statistics.countStored(1, bytes: parts.bodyBytes, nanos: (.now() - parts.start).nanoseconds)
+        statistics.countStored(
+            Int(receipt.count), bytes: parts.bodyBytes, nanos: (.now() - parts.start).nanoseconds)
         return .stored(
             SendReceipt(
-                queueID: parts.queueID, queueOffset: receipt.queueOffset, logOffsets: .one(receipt.logOffset),
+                queueID: parts.queueID, queueOffset: receipt.queueOffset,
+                logOffsets: receipt.logOffsets.isEmpty ? .one(receipt.logOffset) : .many(receipt.logOffsets),
                 uniqueKey: parts.uniqueKey, storeHost: storeHost, storeTimestampMillis: receipt.storeTimestampMillis,
                 recallHandle: parts.recallHandle))
     }
@@ -212,25 +216,9 @@ extension Broker {
         let uniqueKey = outer.uniqueKey.flatMap { range in
             request.properties.flatMap { $0.getSlice(at: $0.readerIndex + range.lowerBound, length: range.count) }
         }
-        let (queueID, bodyBytes) = (request.queueID, request.body.readableBytes)
-        let start = NIODeadline.now()
-        store.appendBatch(messages) { [self] outcome in
-            switch outcome {
-            case .stored(let receipt):
-                statistics.countStored(
-                    Int(receipt.count), bytes: bodyBytes,
-                    nanos: (NIODeadline.now() - start).nanoseconds)
-                completion(
-                    .stored(
-                        SendReceipt(
-                            queueID: queueID, queueOffset: receipt.queueOffset,
-                            logOffsets: .many(receipt.logOffsets.isEmpty ? [receipt.logOffset] : receipt.logOffsets),
-                            uniqueKey: uniqueKey, storeHost: storeHost,
-                            storeTimestampMillis: receipt.storeTimestampMillis)))
-            case .failed(let error):
-                completion(refusal(error))
-            }
-        }
+        let answer = SendAnswerParts(
+            queueID: request.queueID, uniqueKey: uniqueKey, bodyBytes: request.body.readableBytes, start: .now())
+        store.appendBatch(messages) { [self] in completion(outcome($0, answer)) }
     }
 
     /// Most messages in one batch; the body's size bounds it too.
