@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from pauses import PauseMeter
 from report import machine
 from servers import Ours, load_command
 
@@ -24,7 +25,7 @@ LOG_BYTES = (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30) + 2
 @dataclass
 class Minute:
     """One minute: both loads together. Memory is anonymous megabytes, CPU is cores; `idle_cores` is what all of them leave of
-    the machine, `stolen_ms` what its host took from it for others."""
+    the machine, `paused_ms` and `longest_pause_ms` for how long a core of it stood still (None: not measured)."""
 
     number: int
     received: int
@@ -34,22 +35,23 @@ class Minute:
     proxy_cores: float
     broker_cores: float
     idle_cores: float
-    stolen_ms: float
+    paused_ms: float | None
+    longest_pause_ms: float | None
     namesrv_mb: float
     proxy_mb: float
     broker_mb: float
 
 
-def machine_seconds() -> tuple[float, float]:
-    """CPU seconds of all cores since boot: idle, and stolen by the host."""
+def idle_seconds() -> float:
+    """Idle CPU seconds of all cores since boot."""
     numbers = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    tick = os.sysconf("SC_CLK_TCK")
-    return (int(numbers[3]) + int(numbers[4])) / tick, int(numbers[7]) / tick
+    return (int(numbers[3]) + int(numbers[4])) / os.sysconf("SC_CLK_TCK")
 
 
 class Soak:
-    def __init__(self, binaries: Path):
+    def __init__(self, binaries: Path, pauses: PauseMeter):
         self.binaries = binaries
+        self.pauses = pauses
         self.system = Ours(binaries, broker_lines=f"fileReservedBytes={LOG_BYTES}\n")
 
     def start(self, kind: str, seconds: float, rate: int | None) -> subprocess.Popen:
@@ -75,17 +77,19 @@ class Soak:
 
     def minute(self, number: int, rate: int) -> Minute:
         before = [server.cpu_seconds() for server in self.system.servers]
-        machine_before = machine_seconds()
+        idle_before = idle_seconds()
+        self.pauses.take()
         started = time.monotonic()
         reports = self.both(MINUTE - 5, rate)
         passed = time.monotonic() - started
         cores = [(server.cpu_seconds() - cpu) / passed for server, cpu in zip(self.system.servers, before)]
-        idle, stolen = (after - before for after, before in zip(machine_seconds(), machine_before))
+        idle = (idle_seconds() - idle_before) / passed
+        paused = self.pauses.take()
         memory = [server.anonymous_bytes() / 1e6 for server in self.system.servers]
         return Minute(
             number, sum(r["audit"]["received"] for r in reports.values()), sum(r["audit"]["lost"] for r in reports.values()),
             *(reports[kind]["received"]["latencyMicros"]["p999"] / 1000 for kind in KINDS), cores[2], cores[1],
-            idle / passed, stolen * 1000, memory[0], memory[2], memory[1])
+            idle, paused and paused.total_ms, paused and paused.longest_ms, memory[0], memory[2], memory[1])
 
     def run(self, minutes: int, rate: int | None) -> tuple[int, list[Minute]]:
         for kind in KINDS:
@@ -101,19 +105,26 @@ class Soak:
         return rate, found
 
 
+def millis(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
 def write_reports(rate: int, minutes: list[Minute], folder: Path) -> None:
     (folder / "soak.json").write_text(json.dumps(
         {"machine": machine(), "ratePerKind": rate, "minutes": [asdict(m) for m in minutes]}, indent=2) + "\n")
     rows = "".join(
         f"| {m.number} | {m.received:,} | {m.lost} | {m.v5_p999_ms:.1f} | {m.legacy_p999_ms:.1f} | {m.proxy_cores:.3f} | "
-        f"{m.broker_cores:.3f} | {m.idle_cores:.3f} | {m.stolen_ms:.0f} | {m.namesrv_mb:.1f} | {m.proxy_mb:.1f} | "
-        f"{m.broker_mb:.1f} |\n" for m in minutes)
+        f"{m.broker_cores:.3f} | {m.idle_cores:.3f} | {millis(m.paused_ms)} | {millis(m.longest_pause_ms)} | "
+        f"{m.namesrv_mb:.1f} | {m.proxy_mb:.1f} | {m.broker_mb:.1f} |\n" for m in minutes)
     (folder / "soak.md").write_text(
         f"# A long run, measured by `scripts/bench-soak`\n\n{machine()}. {rate:,} messages of 1 KB a second through the proxy "
         "(send, receive, acknowledge) and as many by remoting (send, pull), new clients each minute. The log keeps "
-        f"{LOG_BYTES >> 30} GB, then its oldest files go. p99.9 is from the planned send to the receipt.\n\n"
+        f"{LOG_BYTES >> 30} GB, then its oldest files go. p99.9 is from the planned send to the receipt. Paused is "
+        "for how long a core of the machine ran nothing though it should have, in pauses of 5 ms and more: its host's doing. "
+        "A pause delays what is planned meanwhile, and what is planned until the servers have caught up.\n\n"
         "| Minute | Received | Lost | v5 p99.9 ms | legacy p99.9 ms | proxy cores | "
-        f"broker cores | idle cores | stolen ms | name server MB | proxy MB | broker MB |\n|{'---|' * 12}\n{rows}")
+        "broker cores | idle cores | paused ms | longest pause ms | name server MB | proxy MB | broker MB |\n"
+        f"|{'---|' * 13}\n{rows}")
 
 
 def main() -> None:
@@ -123,11 +134,12 @@ def main() -> None:
     parser.add_argument("--rate", type=int, help="messages a second of each kind; without it half of the most")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
     options = parser.parse_args()
-    soak = Soak(options.bin)
-    try:
-        rate, minutes = soak.run(options.minutes, options.rate)
-    finally:
-        soak.system.stop()
+    with PauseMeter() as pauses:
+        soak = Soak(options.bin, pauses)
+        try:
+            rate, minutes = soak.run(options.minutes, options.rate)
+        finally:
+            soak.system.stop()
     write_reports(rate, minutes, options.out)
     lost = sum(minute.lost for minute in minutes)
     # From the second minute on: buffers have their size by then.
