@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 /// A first store to a page of a file may wait for the file system's journal, 20 ms and more while a flush commits.
 ///
 /// While the log grows fast, a piece is first filled with zeros by one write. The kernel then keeps it as one large folio:
-/// it takes a quarter of the time to make, map and flush than so many single pages, the greater part of what a send
+/// it takes a fraction of the time to make, map and flush that so many single pages take, the greater part of what a send
 /// costs the kernel. But whatever changes in a folio, all of it goes to the disk with the next flush: while the log grows
 /// slowly, pages are faulted in one by one.
 final class LogPreparer: Sendable {
@@ -38,8 +38,9 @@ final class LogPreparer: Sendable {
     private let pieceBytes: Int64
     private let zeros: [UInt8]
 
-    /// What `pieceBytes` is with files that are not small.
-    static let pieceBytesMax: Int64 = 128 << 10
+    /// What `pieceBytes` is with files that are not small. Of more pages in a row the kernel has few once the memory is full,
+    /// and takes a core for ten milliseconds and more to make some (PAGE_ALLOC_COSTLY_ORDER in Linux).
+    static let pieceBytesMax: Int64 = 32 << 10
     private static let pageBytes: Int64 = 4_096
     /// How far ahead of the writer pages are faulted in.
     static let windowBytes: Int64 = 8 << 20
@@ -48,7 +49,7 @@ final class LogPreparer: Sendable {
     /// What is prepared at a time. Small: with the memory full a page costs much, and others need the cores meanwhile.
     static let stepBytes: Int64 = 2 << 20
     /// Pieces that lie between the writer and one that is filled with zeros: no append is to wait for that.
-    private static let marginPieces: Int64 = 4
+    private static let marginPieces: Int64 = 16
     private static let paceMillis: Int64 = 50
     /// After a failure the next try comes that much later.
     private static let retryMillis: Int64 = 1_000

@@ -40,10 +40,10 @@ import Testing
         grow(store, bytes: 600_000, millis: 100)
         #expect(takeWrites().isEmpty, "all of this file was prepared before")
         grow(store, bytes: 1_800_000, millis: 300)
-        // Another file now, of which nothing is prepared: pieces of 128 KB from its start.
+        // Another file now, of which nothing is prepared: pieces of 32 KB from its start.
         let writes = takeWrites()
         #expect(!writes.isEmpty)
-        #expect(writes.allSatisfy { $0.count == 131_072 && $0.lowerBound % 131_072 == 0 })
+        #expect(writes.allSatisfy { $0.count == 32_768 && $0.lowerBound % 32_768 == 0 })
         grow(store, bytes: 1_800_000, millis: 10_000)
         grow(store, bytes: 1_800_000, millis: 10_000)
         grow(store, bytes: 1_800_000, millis: 10_000)
@@ -161,7 +161,7 @@ import Testing
         #expect(flushed() == end, "the turn of housekeeping flushes all")
         for _ in 0..<60 { store.append(StoreFixture.message(String(repeating: "x", count: 4_000))) { _ in } }
         flusher.step(sparesLastPiece: true)
-        #expect(flushed() == 4 * 131_072)
+        #expect(flushed() == 16 * 32_768)
         flusher.step(sparesLastPiece: true)
         #expect(flushed() == store.maxLogOffset)
         // All of it for who waits.
