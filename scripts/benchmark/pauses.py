@@ -5,7 +5,7 @@ import os
 import time
 from dataclasses import dataclass
 
-STEP_SECONDS = 0.002
+STEP_SECONDS = 0.005
 # Shorter ones are the kernel's: it does some of its work without a break.
 PAUSE_SECONDS = 0.005
 
@@ -22,7 +22,7 @@ class PauseMeter:
     """Tells for how long cores ran nothing though they should have.
 
     A virtual machine's host may hold its cores for tens of milliseconds at a time, which the sum of stolen time does not show.
-    On each core a process that goes before all others wakes up each two milliseconds; where it comes late, nothing else ran
+    On each core a process that goes before all others wakes up each five milliseconds; where it comes late, nothing else ran
     either. Without the right to such a priority, which root has, it tells nothing."""
 
     def __init__(self) -> None:
