@@ -1,7 +1,9 @@
 """What happens to calls when name servers or brokers hang or die: next to nothing."""
 
 import signal
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from harness.raw import NOT_FOUND, OK, RawClient, message
@@ -12,6 +14,15 @@ pytestmark = pytest.mark.alone
 # How old a route may get before it is fetched anew, and then some.
 REFRESH_SECONDS = 20
 STEP_SECONDS_MAX = 1.0
+
+
+def freeze(process: subprocess.Popen) -> None:
+    """Stops all threads of a process. The signal alone stops them only after one of them ran."""
+    process.send_signal(signal.SIGSTOP)
+    tasks = Path(f"/proc/{process.pid}/task")
+    eventually(
+        lambda: all(stat.read_text().rpartition(") ")[2][0] == "T" for stat in tasks.glob("*/stat")),
+        "all threads of the process are stopped")
 
 
 def timed(call) -> float:
@@ -58,7 +69,7 @@ def test_a_slow_name_server_holds_up_new_topics_only(fresh_cluster):
         cluster.proxy.kill()
         cluster.proxy.start()
         eventually(lambda: client.route_is_known(topic), "the proxy knows one topic")
-        cluster.name_server.process.send_signal(signal.SIGSTOP)
+        freeze(cluster.name_server.process)
         try:
             future = waiting.stub.QueryRoute.future(
                 _route_request(waiting, other), metadata=waiting.metadata, timeout=20)
