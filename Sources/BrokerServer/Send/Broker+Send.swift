@@ -123,7 +123,8 @@ extension Broker {
         store.complete(placed) { [self] in completion(outcome($0, answer)) }
     }
 
-    private func outcome(_ outcome: AppendOutcome, _ parts: SendAnswerParts) -> SendOutcome {
+    /// The answer to a send whose append ended so.
+    func outcome(_ outcome: AppendOutcome, _ parts: SendAnswerParts) -> SendOutcome {
         switch outcome {
         case .stored(let receipt): stored(receipt, parts)
         case .failed(let error): refusal(error)
@@ -132,7 +133,7 @@ extension Broker {
 
     private func stored(_ receipt: AppendReceipt, _ parts: SendAnswerParts) -> SendOutcome {
         statistics.countStored(
-            Int(receipt.count), bytes: parts.bodyBytes, nanos: (.now() - parts.start).nanoseconds)
+            Int(receipt.count), bytes: parts.bodyBytes, nanos: parts.start.map { (.now() - $0).nanoseconds })
         return .stored(
             SendReceipt(
                 queueID: parts.queueID, queueOffset: receipt.queueOffset,
@@ -258,13 +259,13 @@ extension Broker {
     }
 
     /// What an answer says besides where the message lies.
-    private struct SendAnswerParts {
+    struct SendAnswerParts {
         var queueID: Int32
         var uniqueKey: ByteBuffer?
         var recallHandle: String?
         var bodyBytes: Int
-        /// When the store got the message.
-        var start: NIODeadline
+        /// When the store got the message; nil when its latency is not counted.
+        var start: NIODeadline?
     }
 
     /// `%RETRY%group` or, of a pop consumer, `%RETRY%group+topic`.

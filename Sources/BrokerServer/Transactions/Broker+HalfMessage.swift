@@ -35,22 +35,9 @@ extension Broker {
         _ request: SendRequest, _ properties: ByteBuffer, _ uniqueKey: ByteBuffer?,
         _ completion: @escaping @Sendable (SendOutcome) -> Void
     ) throws(ServiceError) {
-        let queueID = request.queueID
+        let answer = SendAnswerParts(
+            queueID: request.queueID, uniqueKey: uniqueKey, bodyBytes: request.body.readableBytes)
         let message = message(request, flag: request.flag, body: request.body, properties: properties)
-        try transactions.prepare(message) { [self] outcome in
-            switch outcome {
-            case .stored(let receipt):
-                statistics.countStored(1, bytes: request.body.readableBytes)
-                completion(
-                    .stored(
-                        SendReceipt(
-                            queueID: queueID, queueOffset: receipt.queueOffset, logOffsets: .one(receipt.logOffset),
-                            uniqueKey: uniqueKey, storeHost: storeHost,
-                            storeTimestampMillis: receipt.storeTimestampMillis)))
-            case .failed(let error):
-                statistics.countRefused()
-                completion(.refused(ResponseMapping.answer(to: error)))
-            }
-        }
+        try transactions.prepare(message) { [self] in completion(outcome($0, answer)) }
     }
 }
