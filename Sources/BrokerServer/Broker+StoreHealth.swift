@@ -14,7 +14,7 @@ extension Broker {
         delivery.guardLog(of: store)
     }
 
-    private static func log(_ event: StoreEvent, to logger: Logger) {
+    static func log(_ event: StoreEvent, to logger: Logger) {
         switch event {
         case .recovering(let offset, let end):
             logger.info("reading the log", metadata: ["offset": "\(offset)", "endAtMost": "\(end)"])

@@ -18,6 +18,10 @@ package final class Broker: Sendable {
     package let live: LiveConfiguration
     /// The message store.
     package let store: MessageStore
+    /// Sends the log to replicas.
+    let replication: ReplicationServer
+    /// The files of the `config` directory.
+    let storage: any RegistryStorage
     /// The topics.
     package let topics: TopicRegistry
     /// The consumer groups.
@@ -72,10 +76,12 @@ package final class Broker: Sendable {
     ) throws(BrokerError) {
         self.configuration = configuration
         self.store = store
+        self.storage = storage
+        replication = ReplicationServer(
+            settings: configuration.replication, store: store, nowMillis: nowMillis, logger: logger)
         let live = LiveConfiguration(configuration, file: configurationFile, nowMillis: nowMillis)
         self.live = live
-        let statistics = BrokerStatistics(
-            nowMillis: nowMillis(), countsSizes: configuration.monitor.isEnabled)
+        let statistics = BrokerStatistics(nowMillis: nowMillis(), countsSizes: configuration.monitor.isEnabled)
         self.statistics = statistics
         self.nowMillis = nowMillis
         self.logger = logger
@@ -92,10 +98,7 @@ package final class Broker: Sendable {
         clients = ClientRegistry(
             configuration: configuration, groups: groups, nowMillis: nowMillis, logger: logger,
             isNotifying: { live.notifyConsumerIDsChangedEnable })
-        guard let host = SocketHost(ipAddress: configuration.brokerIP1, port: Int32(configuration.listenPort)) else {
-            throw BrokerError(
-                .address, "brokerIP1 must be an IP address, as message ids carry it; \(configuration.brokerIP1) is not")
-        }
+        let host = try Self.storeHost(configuration)
         storeHost = host
         uniqueKeys = UniqueKeyMaker(host: host.bytes)
         propertySuffix = Self.encodeSuffix(configuration)
@@ -274,6 +277,14 @@ package final class Broker: Sendable {
     /// When the message at an offset was stored; 0 when there is none.
     package func storeTimestampMillis(topic: String, queueID: Int32, offset: Int64) -> Int64 {
         store.storeTimestamp(topic: topic, queueId: queueID, queueOffset: offset) ?? 0
+    }
+
+    private static func storeHost(_ configuration: BrokerConfiguration) throws(BrokerError) -> SocketHost {
+        guard let host = SocketHost(ipAddress: configuration.brokerIP1, port: Int32(configuration.listenPort)) else {
+            throw BrokerError(
+                .address, "brokerIP1 must be an IP address, as message ids carry it; \(configuration.brokerIP1) is not")
+        }
+        return host
     }
 
     private static func encodeSuffix(_ configuration: BrokerConfiguration) -> ByteBuffer {

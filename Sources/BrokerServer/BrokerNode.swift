@@ -105,6 +105,10 @@ package final class BrokerNode: Sendable {
             running.registrar = registrar
             running.tasks = tasks
         }
+        if configuration.haListenPort > 0 {
+            _ = try await broker.replication.listen(
+                on: group, host: configuration.bindAddress, port: configuration.haListenPort)
+        }
         await registrar.start(waitMillisMax: Self.registrationWaitMillisMax)
         return port
     }
@@ -117,6 +121,7 @@ package final class BrokerNode: Sendable {
             return running
         }
         for task in stopped.tasks { task.cancel() }
+        await broker.replication.stop()
         broker.routeFinder.withLockedValue { $0 = nil }
         await stopped.registrar?.stop(timeoutMillis: Self.goodbyeMillisMax)
         await withTaskGroup { group in

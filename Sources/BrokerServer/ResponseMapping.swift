@@ -15,4 +15,16 @@ enum ResponseMapping {
             }
         return ServiceError(code: code, message: error.message)
     }
+
+    /// The answer for a message that is stored, but not on as many replicas as it must be.
+    static func answer(to outcome: ReplicationOutcome) -> ServiceError {
+        switch outcome {
+        case .noReplica, .replicated:
+            ServiceError(
+                code: .slaveNotAvailable, message: "the message is stored, but too few replicas are there to have it")
+        case .timedOut:
+            ServiceError(
+                code: .flushSlaveTimeout, message: "the message is stored, but replicas took too long to take it over")
+        }
+    }
 }

@@ -8,7 +8,7 @@ import NIOCore
 /// Threads of the store's own flush, dispatch and keep house, or its owner does by calling the steps. Nothing is readable
 /// before its durability point.
 package final class MessageStore: Sendable {
-    private let configuration: StoreConfiguration
+    let configuration: StoreConfiguration
     private let files: any FileSystem
     let clock: any StoreClock
     let segments: LogSegments
@@ -356,10 +356,8 @@ package final class MessageStore: Sendable {
         (try? loadRecord(logOffset: logOffset, size: size, into: &buffer)) ?? false
     }
 
-    /// No record behind it may be read: with SYNC_FLUSH what is not on the disk.
-    var readableEnd: Int64 {
-        log.state.withLock { configuration.flushMode == .synchronous ? $0.flushedOffset : $0.writeOffset }
-    }
+    /// No record behind it may be read: with SYNC_FLUSH what is not on the disk, with SYNC_MASTER what no replica has.
+    var readableEnd: Int64 { log.state.withLock { $0.readableEnd(isSynchronous: log.isSynchronous) } }
 
     /// First offset of a queue; 0 for one that does not exist.
     package func minOffset(topic: String, queueId: Int32) -> Int64 {
@@ -404,6 +402,11 @@ package final class MessageStore: Sendable {
     package var dispatchBehindBytes: Int64 {
         guard let dispatcher = life.withLockedValue({ $0.dispatcher }) else { return 0 }
         return maxLogOffset - dispatcher.progress.withLock { $0.offset }
+    }
+    /// Waits until everything before a log offset is in the consume queues; false when that does not come to pass.
+    func waitUntilDispatched(_ offset: Int64, timeoutMillis: Int64) -> Bool {
+        guard let dispatcher = life.withLockedValue({ $0.dispatcher }) else { return false }
+        return dispatcher.waitUntilDispatched(offset, timeoutMillis: timeoutMillis)
     }
     /// Why no message is taken at the moment; nil when all is well.
     package var writeRefusal: StoreError? {

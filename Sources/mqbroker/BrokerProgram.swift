@@ -64,11 +64,26 @@ enum BrokerProgram {
         // Files that are wrong are better known now than at the first client.
         if configuration.tls.settings.namesFiles { try certificate.load() }
         lifecycle.onReload { certificate.reload() }
-        let broker = try Broker.onDisk(configuration, logger: logger)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount)
-        let monitor = try await openMonitor(of: broker, on: group, logger)
         var serverConfiguration = RemotingServerConfiguration()
         serverConfiguration.use(configuration.tls, certificate)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount)
+        if configuration.replication.role == .slave {
+            let node = ReplicaNode(
+                configuration: configuration, group: group, serverConfiguration: serverConfiguration, logger: logger)
+            try await serve(node, configuration, on: group, lifecycle, logger)
+        } else {
+            try await serveMaster(configuration, serverConfiguration, on: group, lifecycle, logger)
+        }
+        try await group.shutdownGracefully()
+        logger.info("stopped")
+    }
+
+    private static func serveMaster(
+        _ configuration: BrokerConfiguration, _ serverConfiguration: RemotingServerConfiguration,
+        on group: any EventLoopGroup, _ lifecycle: Lifecycle, _ logger: Logger
+    ) async throws {
+        let broker = try Broker.onDisk(configuration, logger: logger)
+        let monitor = try await openMonitor(pages(of: broker), configuration, on: group, logger)
         let node = BrokerNode(
             broker: broker, group: group, serverConfiguration: serverConfiguration, logger: logger)
         // Whoever asks while the broker recovers is told how far it is.
@@ -79,19 +94,26 @@ enum BrokerProgram {
         await node.stop(graceMillis: drainMillisMax)
         try broker.close()
         await monitor?.shutdown()
-        try await group.shutdownGracefully()
-        logger.info("stopped")
     }
 
-    /// Opens the port for metrics and health, if there is to be one.
-    private static func openMonitor(
-        of broker: Broker, on group: any EventLoopGroup, _ logger: Logger
-    ) async throws -> MonitorServer? {
-        let settings = broker.configuration.monitor
-        guard settings.isEnabled else { return nil }
-        let pages = MonitorPages(
+    private static func serve(
+        _ node: ReplicaNode, _ configuration: BrokerConfiguration, on group: any EventLoopGroup,
+        _ lifecycle: Lifecycle, _ logger: Logger
+    ) async throws {
+        let port = try await node.open()
+        let monitor = try await openMonitor(pages(of: node, configuration), configuration, on: group, logger)
+        ProgramStart.printReady(
+            program: "mqbroker", address: HostPort(host: configuration.bindAddress, port: port).description)
+        await lifecycle.stopRequested()
+        try await node.stop(graceMillis: drainMillisMax)
+        await monitor?.shutdown()
+    }
+
+    private static func pages(of broker: Broker) -> MonitorPages {
+        let rowsMax = broker.configuration.monitor.seriesMax
+        return MonitorPages(
             metrics: {
-                var page = MetricsPage(common: broker.metricLabels, rowsMax: settings.seriesMax)
+                var page = MetricsPage(common: broker.metricLabels, rowsMax: rowsMax)
                 broker.addMetrics(to: &page)
                 return MonitorAnswer(status: 200, contentType: MetricsPage.contentType, body: page.text)
             },
@@ -99,8 +121,29 @@ enum BrokerProgram {
                 let health = broker.health
                 return .health(isWell: health.isWell, json: health.json.serializedText)
             })
+    }
+
+    private static func pages(of node: ReplicaNode, _ configuration: BrokerConfiguration) -> MonitorPages {
+        MonitorPages(
+            metrics: {
+                var page = MetricsPage(common: configuration.metricLabels, rowsMax: configuration.monitor.seriesMax)
+                node.addMetrics(to: &page)
+                return MonitorAnswer(status: 200, contentType: MetricsPage.contentType, body: page.text)
+            },
+            health: {
+                let health = node.health
+                return .health(isWell: health.isWell, json: health.json.serializedText)
+            })
+    }
+
+    /// Opens the port for metrics and health, if there is to be one.
+    private static func openMonitor(
+        _ pages: MonitorPages, _ configuration: BrokerConfiguration, on group: any EventLoopGroup, _ logger: Logger
+    ) async throws -> MonitorServer? {
+        let settings = configuration.monitor
+        guard settings.isEnabled else { return nil }
         let server = MonitorServer(group: group, pages: pages, logger: logger)
-        let address = HostPort(host: settings.host ?? broker.configuration.bindAddress, port: settings.port)
+        let address = HostPort(host: settings.host ?? configuration.bindAddress, port: settings.port)
         let port = try await ProgramStart.openPort(address) {
             try await server.bind(host: address.host, port: address.port)
         }

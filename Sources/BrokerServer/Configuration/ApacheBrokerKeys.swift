@@ -49,9 +49,8 @@ enum ApacheBrokerKeys {
         flushCommitLogLeastPages flushCommitLogThoroughInterval flushCommitLogTimed flushConsumeQueueLeastPages
         flushConsumeQueueThoroughInterval flushConsumerOffsetHistoryInterval flushDelayOffsetInterval
         flushIntervalConsumeQueue flushLeastPagesWhenWarmMapedFile forceRegister forceVerifyPropCRC forwardTimeout
-        globalColdReadThreshold haFlowControlEnable haHousekeepingInterval haMasterAddress haMaxGapNotInSync
-        haMaxTimeSlaveNotCatchup haSendHeartbeatInterval haTransferBatchSize heartbeatThreadPoolNums
-        heartbeatThreadPoolQueueCapacity highSpeedMode inSyncReplicas initAuthenticationUser
+        globalColdReadThreshold haFlowControlEnable haMasterAddress         haMaxTimeSlaveNotCatchup heartbeatThreadPoolNums
+        heartbeatThreadPoolQueueCapacity highSpeedMode initAuthenticationUser
         initPopOffsetByCheckMsgInMem innerClientAuthenticationCredentials isBrokerContainer isEnableBatchPush
         enableLmq enableMultiDispatch isInBrokerContainer isolateLogEnable liteEventCapacityCacheTtlMs
         liteEventCheckInterval liteEventFullDispatchDelayTime liteEventFullDispatchDelayTimeForWildcardGroup
@@ -82,7 +81,7 @@ enum ApacheBrokerKeys {
         sendHeartbeatTimeoutMillis sendMessageThreadPoolNums sendThreadPoolQueueCapacity serverAsyncSemaphoreValue
         serverCallbackExecutorThreads serverOnewaySemaphoreValue
         serverPooledByteBufAllocatorEnable serverSocketBacklog serverSocketRcvBufSize serverSocketSndBufSize
-        serverWorkerThreads skipPreOnline slaveReadEnable slaveTimeout socksProxyConfig
+        serverWorkerThreads skipPreOnline slaveReadEnable socksProxyConfig
         splitMetadataSize splitRegistrationSize storePathDLedgerCommitLog storeType
         syncBrokerMemberGroupPeriod syncBrokerMetadataPeriod syncControllerMetadataPeriod syncFromLastFile
         syncMasterFlushOffsetWhenStartup timerCheckMetricsWhen timerColdDataCheckIntervalMs timerCongestNumEachSlot

@@ -22,8 +22,10 @@ package struct BrokerConfiguration: Sendable {
     package var brokerIP1 = "127.0.0.1"
     /// Address for replication.
     package var brokerIP2 = "127.0.0.1"
-    /// Port for replication; told to name servers although nothing listens there yet.
+    /// Port for replication; 0 for none.
     package var haListenPort = 10_912
+    /// The role, and how replicas are served.
+    package var replication = ReplicationSettings()
     /// Event loops.
     package var eventLoopCount = 1
     /// Most connections at one time.
@@ -119,15 +121,12 @@ package struct BrokerConfiguration: Sendable {
 
     /// The address told to name servers and clients.
     package var advertisedAddress: String { HostPort(host: brokerIP1, port: listenPort).description }
+
+    /// The address told to replicas.
+    var replicationAddress: String { HostPort(host: brokerIP2, port: haListenPort).description }
 }
 
 extension BrokerConfiguration {
-    private enum Role: String, CaseIterable {
-        case asyncMaster = "ASYNC_MASTER"
-        case syncMaster = "SYNC_MASTER"
-        case slave = "SLAVE"
-    }
-
     /// What the surroundings of the process contribute to defaults.
     package struct Surroundings: Sendable {
         /// The host's name.
@@ -195,22 +194,25 @@ extension BrokerConfiguration {
             }
         }
         brokerID = Int64(try reader.integer("brokerId", default: 0, in: 0...Int(Int32.max)))
-        let role = try reader.choice("brokerRole", default: Role.asyncMaster)
-        guard role == .asyncMaster else {
-            throw reader.invalid("brokerRole", "replication is not supported yet; only ASYNC_MASTER is")
+        replication = try ReplicationSettings(&reader)
+        guard (brokerID == 0) == (replication.role != .slave) else {
+            throw reader.invalid("brokerId", "0 is for masters, and for them only: brokerRole=SLAVE needs another one")
         }
-        guard brokerID == 0 else { throw reader.invalid("brokerId", "slaves are not supported yet; only 0 is") }
         for text in try reader.list("namesrvAddr", separator: ";", default: Self.split(surroundings.nameServers)) {
             guard let address = HostPort(parsing: text) else {
                 throw reader.invalid("namesrvAddr", "\"\(text)\" is not host:port")
             }
             nameServers.append(address)
         }
+        if replication.role == .slave, nameServers.isEmpty {
+            throw reader.invalid("namesrvAddr", "a SLAVE finds its master by name servers, and none is named")
+        }
         bindAddress = try reader.string("bindAddress", default: bindAddress)
         listenPort = try reader.integer("listenPort", default: listenPort, in: 0...65_535)
         brokerIP1 = try reader.string("brokerIP1", default: surroundings.localAddress)
         brokerIP2 = try reader.string("brokerIP2", default: brokerIP1)
-        haListenPort = try reader.integer("haListenPort", default: min(listenPort + 1, 65_535), in: 0...65_535)
+        haListenPort = try reader.integer(
+            "haListenPort", default: listenPort == 0 ? 0 : min(listenPort + 1, 65_535), in: 0...65_535)
         eventLoopCount = try reader.integer(
             "serverSelectorThreads", default: max(1, min(surroundings.coreCount, 256)), in: 1...256)
         connectionIdleMillisMax =

@@ -20,12 +20,7 @@ extension Broker {
     }
 
     /// The labels that tell this broker from others.
-    package var metricLabels: [MetricLabel] {
-        configuration.monitor.labels + [
-            MetricLabel("node_type", "broker"), MetricLabel("cluster", configuration.clusterName),
-            MetricLabel("node_id", configuration.brokerName),
-        ]
-    }
+    package var metricLabels: [MetricLabel] { configuration.metricLabels }
 
     private static var storeLabels: [MetricLabel] {
         [MetricLabel("storage_type", "local"), MetricLabel("storage_medium", "disk")]
@@ -217,5 +212,14 @@ extension ConsumeType {
         case .passively: "push"
         case .pop: "pop"
         }
+    }
+}
+
+extension BrokerConfiguration {
+    /// The labels that tell this broker's metrics from those of others.
+    package var metricLabels: [MetricLabel] {
+        monitor.labels + [
+            MetricLabel("node_type", "broker"), MetricLabel("cluster", clusterName), MetricLabel("node_id", brokerName),
+        ]
     }
 }

@@ -243,7 +243,7 @@ package final class NameServerRegistrar: @unchecked Sendable {
         let configuration = broker.configuration
         return RegisterBrokerRequestHeader(
             brokerName: configuration.brokerName, brokerAddr: brokerAddress, clusterName: configuration.clusterName,
-            haServerAddr: HostPort(host: configuration.brokerIP2, port: configuration.haListenPort).description,
+            haServerAddr: configuration.replicationAddress,
             brokerId: configuration.brokerID, enableActingMaster: false, isCompressed: false,
             bodyCrc32: body.withUnsafeReadableBytes { Zlib.checkSum($0) })
     }

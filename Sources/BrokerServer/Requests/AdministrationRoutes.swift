@@ -39,6 +39,10 @@ extension RequestRouter {
         case .querySubscriptionByConsumer: try querySubscriptionByConsumer(request, from: connection)
         case .updateAndGetGroupForbidden: try updateGroupForbidden(request, from: connection)
         case .announceProxiedConsumers: try announceProxiedConsumers(request, from: connection)
+        case .getReplicaState: try getReplicaState(request, from: connection)
+        case .getReplicaFile: try getReplicaFile(request, from: connection)
+        case .exchangeBrokerHaInfo: try exchangeBrokerHAInfo(request, from: connection)
+        case .getBrokerHaStatus: getBrokerHAStatus(request, from: connection)
         case .getAllConsumerOffset: try getAllConsumerOffset(request, from: connection)
         case .updateAndCreateSubscriptiongroupList: try updateAndCreateGroupList(request, from: connection)
         default: return false

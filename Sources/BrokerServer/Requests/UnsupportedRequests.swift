@@ -9,7 +9,7 @@ package enum UnsupportedRequests {
             ?? " request type \(code) not supported"
     }
 
-    private static let replication = "there is no replication yet"
+    private static let replication = "there is no controller, and no broker takes a master's place by itself"
     private static let oldAccessControl = "access control lists of version 4 are not supported"
     private static let accessControl = "there is no access control yet"
     private static let staticTopics = "static topics are not supported"
@@ -21,7 +21,7 @@ package enum UnsupportedRequests {
         .updateAndCreateAclConfig: oldAccessControl, .deleteAclConfig: oldAccessControl,
         .getBrokerClusterAclInfo: oldAccessControl, .updateGlobalWhiteAddrsConfig: oldAccessControl,
         .getBrokerClusterAclConfig: oldAccessControl, .updateAndCreateStaticTopic: staticTopics,
-        .exchangeBrokerHaInfo: replication, .getBrokerHaStatus: replication, .resetMasterFlushOffset: replication,
+        .resetMasterFlushOffset: replication,
         .notifyMinBrokerIdChange: replication, .getBrokerEpochCache: replication,
         .notifyBrokerRoleChanged: replication, .updateColdDataFlowCtrConfig: coldData,
         .removeColdDataFlowCtrConfig: coldData, .getColdDataFlowCtrInfo: coldData,

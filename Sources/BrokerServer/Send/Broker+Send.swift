@@ -119,15 +119,23 @@ extension Broker {
         } catch {
             return completion(refusal(error))
         }
-        if placed.isDone { return completion(stored(placed.receipt, answer)) }
-        store.complete(placed) { [self] in completion(outcome($0, answer)) }
+        if placed.isDone, !replication.isSynchronous { return completion(stored(placed.receipt, answer)) }
+        store.complete(placed) { [self] in finish($0, answer, completion) }
     }
 
-    /// The answer to a send whose append ended so.
-    func outcome(_ outcome: AppendOutcome, _ parts: SendAnswerParts) -> SendOutcome {
+    /// Answers a send whose append ended so, when replicas have it too if they must.
+    func finish(
+        _ outcome: AppendOutcome, _ parts: SendAnswerParts, _ completion: @escaping @Sendable (SendOutcome) -> Void
+    ) {
         switch outcome {
-        case .stored(let receipt): stored(receipt, parts)
-        case .failed(let error): refusal(error)
+        case .failed(let error): completion(refusal(error))
+        case .stored(let receipt) where replication.isSynchronous:
+            replication.wait(until: receipt.logOffset + Int64(receipt.size)) { [self] waited in
+                if waited == .replicated { return completion(stored(receipt, parts)) }
+                statistics.countRefused()
+                completion(.refused(ResponseMapping.answer(to: waited)))
+            }
+        case .stored(let receipt): completion(stored(receipt, parts))
         }
     }
 
@@ -219,7 +227,7 @@ extension Broker {
         }
         let answer = SendAnswerParts(
             queueID: request.queueID, uniqueKey: uniqueKey, bodyBytes: request.body.readableBytes, start: .now())
-        store.appendBatch(messages) { [self] in completion(outcome($0, answer)) }
+        store.appendBatch(messages) { [self] in finish($0, answer, completion) }
     }
 
     /// Most messages in one batch; the body's size bounds it too.

@@ -38,6 +38,6 @@ extension Broker {
         let answer = SendAnswerParts(
             queueID: request.queueID, uniqueKey: uniqueKey, bodyBytes: request.body.readableBytes)
         let message = message(request, flag: request.flag, body: request.body, properties: properties)
-        try transactions.prepare(message) { [self] in completion(outcome($0, answer)) }
+        try transactions.prepare(message) { [self] in finish($0, answer, completion) }
     }
 }

@@ -352,4 +352,8 @@ package struct RequestCode: RawRepresentable, Hashable, Sendable {
     package static let batchAckMessage = RequestCode(rawValue: 200151)
     /// Ours, not Apache's: a proxy tells a broker which consumers are connected to it.
     package static let announceProxiedConsumers = RequestCode(rawValue: 900101)
+    /// Ours: a replica asks its master how the log is, and which small files there are.
+    package static let getReplicaState = RequestCode(rawValue: 900102)
+    /// Ours: a replica asks its master for a piece of a small file.
+    package static let getReplicaFile = RequestCode(rawValue: 900103)
 }

@@ -12,7 +12,9 @@ final class CommitLog: Sendable {
         static let preparer = 2
         /// Appends that have come to what the preparer writes.
         static let appender = 3
-        static let count = 4
+        /// Who sends the log to replicas.
+        static let replication = 4
+        static let count = 5
     }
 
     /// A record on its way to its consume queue.
@@ -42,6 +44,11 @@ final class CommitLog: Sendable {
         var dispatcherIsParked = false
         var flusherIsParked = false
         var preparerIsParked = false
+        var replicationIsParked = false
+        /// Who sends the log to replicas has something to look at, though it did not grow.
+        var replicationIsAsked = false
+        /// Everything before is on as many replicas as it must be; nil when none has to have it.
+        var replicatedOffset: Int64?
         /// Pages before are faulted in for writing, or are behind the writer.
         var preparedOffset: Int64 = 0
         /// How far ahead of the writer they shall be: the preparer is woken when a step is missing.
@@ -65,6 +72,21 @@ final class CommitLog: Sendable {
         var nextFileFailure: (error: StoreError, millis: Int64)?
         var isClosed = false
 
+        /// End of what may be sent to replicas: what a power failure cannot take back, where that is promised.
+        func sendableEnd(isSynchronous: Bool) -> Int64 { isSynchronous ? flushedOffset : writeOffset }
+
+        /// End of what may be read.
+        func readableEnd(isSynchronous: Bool) -> Int64 {
+            let end = sendableEnd(isSynchronous: isSynchronous)
+            return min(end, replicatedOffset ?? end)
+        }
+
+        /// Whether who sends the log to replicas must be woken, as it has grown.
+        mutating func takeReplicationWake() -> Bool {
+            defer { replicationIsParked = false }
+            return replicationIsParked
+        }
+
         /// The writer has come a step nearer to the end of what is prepared, and there is more to prepare.
         var needsPreparer: Bool {
             guard let segment else { return false }
@@ -85,7 +107,7 @@ final class CommitLog: Sendable {
     let segments: LogSegments
     let state = Guarded(State(), conditionCount: Condition.count)
     private let backlogMax: Int
-    private let isSynchronous: Bool
+    let isSynchronous: Bool
     private let notices: StoreNotices
     /// A file that could not be made is tried again by appends after this time.
     private static let nextFileRetryMillis: Int64 = 1_000
@@ -142,7 +164,7 @@ final class CommitLog: Sendable {
         _ records: inout some MutableCollection<EncodedRecord>, total: Int, topic: String, queue: ConsumeQueue,
         light: ConsumeQueue?, nowMillis: Int64
     ) throws(StoreError) -> AppendReceipt? {
-        var wakes = (dispatcher: false, preparer: false)
+        var wakes = Wakes()
         let receipt: AppendReceipt?
         do throws(StoreError) {
             receipt = try state.withLock { state throws(StoreError) in
@@ -162,20 +184,38 @@ final class CommitLog: Sendable {
             if error.code == .fenced { tellRefusal() }
             throw error
         }
-        if wakes.dispatcher { state.signal(Condition.dispatcher) }
-        if wakes.preparer { state.signal(Condition.preparer) }
+        wake(wakes)
         return receipt
     }
 
-    private func wakesDue(_ state: inout State) -> (dispatcher: Bool, preparer: Bool) {
-        let dispatcher = state.dispatcherIsParked && dispatchesAtOnce
-        if dispatcher { state.dispatcherIsParked = false }
-        let preparer = state.preparerIsParked && state.needsPreparer
-        if preparer { state.preparerIsParked = false }
-        return (dispatcher, preparer)
+    /// Who has to be woken after an append.
+    struct Wakes {
+        var dispatcher = false
+        var preparer = false
+        var replication = false
     }
 
-    private func checkWritable(_ state: inout State) throws(StoreError) {
+    func wakesDue(_ state: inout State) -> Wakes {
+        var wakes = Wakes()
+        if state.dispatcherIsParked, dispatchesAtOnce {
+            state.dispatcherIsParked = false
+            wakes.dispatcher = true
+        }
+        if state.preparerIsParked, state.needsPreparer {
+            state.preparerIsParked = false
+            wakes.preparer = true
+        }
+        if state.replicationIsParked, dispatchesAtOnce { wakes.replication = state.takeReplicationWake() }
+        return wakes
+    }
+
+    func wake(_ wakes: Wakes) {
+        if wakes.dispatcher { state.signal(Condition.dispatcher) }
+        if wakes.preparer { state.signal(Condition.preparer) }
+        if wakes.replication { state.signal(Condition.replication) }
+    }
+
+    func checkWritable(_ state: inout State) throws(StoreError) {
         if let refusal = state.refusal { throw refusal }
         if state.isClosed { throw StoreError(.shutdown, "the store is closed") }
         if let refusal = state.diskRefusal ?? state.dispatchRefusal { throw refusal }
@@ -216,7 +256,7 @@ final class CommitLog: Sendable {
     }
 
     /// Made by the preparer before, as a rule. After a failure not each append tries again.
-    private func newSegment(at offset: Int64, nowMillis: Int64, _ state: inout State) throws(StoreError) -> LogSegment {
+    func newSegment(at offset: Int64, nowMillis: Int64, _ state: inout State) throws(StoreError) -> LogSegment {
         if let failure = state.nextFileFailure, !segments.isPrepared(at: offset),
             (0..<Self.nextFileRetryMillis).contains(nowMillis - failure.millis)
         {
@@ -287,7 +327,7 @@ final class CommitLog: Sendable {
     }
 
     /// A store that fails may have left half a record: nothing may follow it.
-    private func copy(
+    func copy(
         _ bytes: ByteBuffer, to segment: LogSegment, at offset: Int64, _ state: inout State
     ) throws(StoreError) {
         let failure: FileSystemError? = bytes.withUnsafeReadableBytes { bytes in

@@ -131,7 +131,7 @@ final class Dispatcher: Sendable {
 
     /// Takes what is past its durability point; nil when nothing is. Under the log's lock.
     private func takeReady(_ state: inout CommitLog.State) -> [CommitLog.Pending]? {
-        let limit = isSynchronous ? state.flushedOffset : state.writeOffset
+        let limit = state.readableEnd(isSynchronous: isSynchronous)
         if let last = state.pending.last, last.end <= limit {
             let batch = state.pending
             state.pending = []

@@ -162,13 +162,16 @@ final class Flusher: Sendable {
             log.fence(refusal)
             return refusal
         }
-        let mustSignal = log.state.withLock { state in
+        let wakes = log.state.withLock { state in
             state.flushedOffset = max(state.flushedOffset, end)
-            let parked = state.dispatcherIsParked && isSynchronous
-            if parked { state.dispatcherIsParked = false }
-            return parked
+            var wakes = CommitLog.Wakes()
+            guard isSynchronous else { return wakes }
+            wakes.dispatcher = state.dispatcherIsParked
+            state.dispatcherIsParked = false
+            wakes.replication = state.takeReplicationWake()
+            return wakes
         }
-        if mustSignal { log.state.signal(CommitLog.Condition.dispatcher) }
+        log.wake(wakes)
         return nil
     }
 }

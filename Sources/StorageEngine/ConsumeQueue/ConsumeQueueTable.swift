@@ -116,7 +116,7 @@ final class ConsumeQueueTable: Sendable {
         }
     }
 
-    /// Forgets a queue and removes its files; before the log takes messages.
+    /// Forgets a queue and removes its files. It gets no message meanwhile.
     func remove(_ queue: ConsumeQueue) throws(StoreError) {
         let isLast = topics.withLockedValue { topics in
             topics.queues[queue.topic]?.remove(queue.queueId)
@@ -127,6 +127,18 @@ final class ConsumeQueueTable: Sendable {
         queue.forgetFiles()
         let directory = isLast ? root + "/" + queue.topic : queue.directory
         try StoreError.wrap { () throws(FileSystemError) in try files.removeTree(directory) }
+    }
+
+    /// Removes the queues of a topic whose newest messages lie before a log offset. They must not get any meanwhile.
+    func removeQueues(of topic: String, endedBefore end: Int64) throws(StoreError) {
+        var ended: [ConsumeQueue] = []
+        for queueId in queueIds(topic: topic) {
+            guard let queue = find(topic: topic, queueId: queueId), try queue.newestLogOffset() < end else { continue }
+            ended.append(queue)
+        }
+        sharing.creating.lock()
+        defer { sharing.creating.unlock() }
+        for queue in ended { try remove(queue) }
     }
 
     /// Deletes topics; returns which. `detach` detaches them and tells the end of the log at that moment.

@@ -42,6 +42,19 @@ final class Tombstones: Sendable {
         try save()
     }
 
+    /// Takes over what another table says; answers the lives that ended since. The table is saved when there are some.
+    func adopt(_ table: [String: Int64]) throws(StoreError) -> [String: Int64] {
+        var ended: [String: Int64] = [:]
+        try change { ends in
+            ended = table.filter { $0.value > ends[$0.key] ?? 0 }
+            ends.merge(ended) { _, new in new }
+        }
+        return ended
+    }
+
+    /// The table in the form of the file.
+    var encoded: [UInt8] { Self.encode(ends.withLockedValue { $0 }) }
+
     /// Forgets what the log no longer holds.
     func forget(before start: Int64) throws(StoreError) {
         try change { ends in ends = ends.filter { $0.value > start } }

@@ -77,24 +77,29 @@ struct RecordSearch {
 }
 
 extension LogSegment {
-    /// Copies the record at a log offset (as long as it says, or the rest of the file when that is shorter) and hands it
-    /// out; a blank or a place without record gives its first bytes.
-    func withRecord(at offset: Int64, _ body: (UnsafeRawBufferPointer) -> Void) throws(StoreError) {
-        let index = Int(offset - base)
-        let left = self.count - index
-        guard left >= RecordLayout.blankBytes else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    /// What the first eight bytes of a record say: its size, and whether it is the blank at the end of a file.
+    func recordHead(at offset: Int64) throws(StoreError) -> (size: Int, isBlank: Bool) {
         var head: (Int32, Int32) = (0, 0)
         let failure: FileSystemError? = withUnsafeMutableBytes(of: &head) { buffer in
             do throws(FileSystemError) {
-                try copyOut(into: buffer, at: index)
+                try copyOut(into: buffer, at: Int(offset - base))
                 return nil
             } catch {
                 return error
             }
         }
         if let failure { throw StoreError(failure) }
-        let size = Int(Int32(bigEndian: head.0))
-        let isRecord = Int32(bigEndian: head.1) != RecordLayout.magicBlank && size > 0 && size <= left
+        return (Int(Int32(bigEndian: head.0)), Int32(bigEndian: head.1) == RecordLayout.magicBlank)
+    }
+
+    /// Copies the record at a log offset (as long as it says, or the rest of the file when that is shorter) and hands it
+    /// out; a blank or a place without record gives its first bytes.
+    func withRecord(at offset: Int64, _ body: (UnsafeRawBufferPointer) -> Void) throws(StoreError) {
+        let index = Int(offset - base)
+        let left = self.count - index
+        guard left >= RecordLayout.blankBytes else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        let (size, isBlank) = try recordHead(at: offset)
+        let isRecord = !isBlank && size > 0 && size <= left
         let count = isRecord ? size : min(left, 64)
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
         defer { copy.deallocate() }

@@ -58,8 +58,11 @@ struct BrokerConfigurationTests {
     func refused() {
         #expect(fault("\nautoCreateTopicEnabled=true").hasPrefix("broker.conf:2: autoCreateTopicEnabled: is not"))
         #expect(fault("autoCreateTopicEnabled=true").hasSuffix("did you mean autoCreateTopicEnable?"))
-        #expect(fault("brokerRole=SLAVE").hasPrefix("broker.conf:1: brokerRole: replication is not supported yet"))
-        #expect(fault("brokerId=1").contains("slaves are not supported yet"))
+        #expect(fault("brokerRole=LEADER").contains("is none of ASYNC_MASTER, SYNC_MASTER, SLAVE"))
+        #expect(fault("brokerRole=SLAVE").contains("brokerId: 0 is for masters, and for them only"))
+        #expect(fault("brokerId=1").contains("brokerId: 0 is for masters, and for them only"))
+        #expect(fault("brokerRole=SLAVE\nbrokerId=1").contains("namesrvAddr: a SLAVE finds its master by name servers"))
+        #expect(fault("brokerRole=SLAVE\nbrokerId=1\nnamesrvAddr=a:9876") == "accepted")
         #expect(fault("aclEnable=true").contains("aclEnable: is not supported yet"))
         #expect(fault("aclEnable=false") == "accepted")
         #expect(fault("listenPort=70000").contains("out of range, 0 to 65535"))

@@ -241,9 +241,9 @@ struct AdministrationTests {
             #expect(try await world.ask(code).responseCode == .success)
         }
         #expect(world.test.broker.topics.snapshot.dataVersion == version)
-        let unknown = try await world.ask(RequestCode(rawValue: 907))
+        let unknown = try await world.ask(RequestCode(rawValue: 908))
         #expect(unknown.responseCode == .requestCodeNotSupported)
-        #expect(unknown.remark == "request type 907 not supported: there is no replication yet")
+        #expect(unknown.remark?.hasPrefix("request type 908 not supported: there is no controller") == true)
         try await world.stop()
     }
 }
