@@ -190,6 +190,7 @@ package final class Broker: Sendable {
         enter(.recoveringTransactions)
         try transactions.recover()
         lite.recover()
+        try takeOverReplica()
     }
 
     /// Writes what is not written yet and closes the store, in the order that lets a start recover everything.
@@ -208,6 +209,8 @@ package final class Broker: Sendable {
             drained.unlock(withValue: 1)
         }
         if drained.lock(whenValue: 1, timeoutSeconds: Self.registryDrainSeconds) { drained.unlock() }
+        // The last records are written: replicas get them too, so that one may take the place of this broker.
+        replication.close()
         do {
             try store.close()
         } catch {

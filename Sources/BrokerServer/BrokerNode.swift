@@ -121,7 +121,6 @@ package final class BrokerNode: Sendable {
             return running
         }
         for task in stopped.tasks { task.cancel() }
-        await broker.replication.stop()
         broker.routeFinder.withLockedValue { $0 = nil }
         await stopped.registrar?.stop(timeoutMillis: Self.goodbyeMillisMax)
         await withTaskGroup { group in

@@ -70,6 +70,11 @@ final class LocalSide: BrokerSide {
             surroundings: surroundings)
         broker.filePath = configuration.brokerConfigurationPath
         for warning in report.warnings { logger.warning("\(warning)") }
+        guard broker.replication.role != .slave else {
+            throw ConfigurationError(
+                .invalidValue, file: configuration.brokerConfigurationPath ?? "-bc", key: "brokerRole",
+                message: "a proxy in local mode is its own broker, which cannot be a SLAVE")
+        }
         return broker
     }
 

@@ -1,10 +1,12 @@
 """Master and replica: nothing that was answered is lost with the master's disk, and what is done stays done."""
 
+import json
 import shutil
 import threading
 import time
 
 import pytest
+from harness.programs import LocalProxy, ProgramDied
 from harness.raw import NOT_FOUND, OK, RawClient, d, message
 from harness.replicas import Pair
 from harness.waiting import eventually
@@ -138,6 +140,55 @@ def test_a_killed_replica_catches_up_and_its_store_is_sound(pair):
     assert found.returncode == 0, found.stdout
 
 
+def test_a_planned_change_loses_nothing_and_repeats_nothing(pair):
+    pair = pair()
+    topic, group = pair.topic(queues=4), pair.group()
+    with RawClient(pair.endpoint) as client:
+        for n in range(100):
+            client.send_ok(message(topic, b"%d" % n))
+        done = bodies(client.receive_all(topic, group, 40))
+        pair.wait_in_sync()
+        pair.wait_for_files("topics.json", "subscriptionGroup.json")
+        # The last acknowledgements are written as the master stops: it waits until the replica has them.
+        assert pair.master.terminate() == 0
+        pair.promote()
+        eventually(lambda: client.route_is_known(topic), "the proxy routes to the new master")
+        eventually(lambda: client.send(message(topic, b"new")).status.code == OK, "the new master takes messages")
+        rest = [m.body for m in client.receive_all(topic, group, 101 - len(done), seconds=60)]
+        assert sorted(rest) == sorted({b"%d" % n for n in range(100)} - done | {b"new"})
+        client.receive_nothing(topic, group, 2)
+
+
+def test_a_topic_that_was_made_just_before_its_master_was_lost_is_there(pair):
+    pair = pair()
+    topic, group = pair.topic(queues=3), pair.group()
+    with RawClient(pair.endpoint) as client:
+        sent = {b"%d" % n for n in range(30)}
+        for body in sent:
+            client.send_ok(message(topic, body))
+        pair.wait_in_sync()
+        pair.lose_master()
+        master = pair.promote(lost_files=("topics.json",))
+        assert "a topic was made just before its broker was lost" in master.log.read_text()
+        eventually(lambda: client.route_is_known(topic), "the proxy routes to the new master")
+        eventually(lambda: client.send(message(topic, b"new")).status.code == OK, "the new master takes messages")
+        assert bodies(client.receive_all(topic, group, 31, seconds=60)) == sent | {b"new"}
+        # From now on the store is a master's: a topic that is deleted stays deleted.
+        assert json.loads((master.store / "config" / "replica.json").read_text()) == {"isReplica": False}
+
+
+def test_a_replica_goes_on_with_a_master_that_was_killed_and_started(pair):
+    pair = pair(role="SYNC_MASTER")
+    topic = pair.topic(queues=1)
+    with RawClient(pair.endpoint) as client:
+        client.send_ok(message(topic, b"before"))
+        pair.master.kill()
+        pair.master.start()
+        pair.wait_in_sync()
+        eventually(lambda: client.send(message(topic, b"after")).status.code == OK, "sends are answered again")
+        assert "another history" not in pair.replica.log.read_text()
+
+
 def test_a_topic_that_is_made_again_has_no_messages_of_its_former_life_on_the_replica(pair):
     pair = pair()
     topic, group = pair.topic(queues=2), pair.group()
@@ -186,6 +237,13 @@ def test_a_former_master_with_another_history_is_refused(pair):
         shutil.rmtree(old.store)
         old.start()
         pair.wait_in_sync()
+
+
+def test_a_proxy_in_local_mode_is_no_slave(tmp_path):
+    proxy = LocalProxy(tmp_path, brokerRole="SLAVE", brokerId=1)
+    with pytest.raises(ProgramDied):
+        proxy.start()
+    assert "brokerRole: a proxy in local mode is its own broker, which cannot be a SLAVE" in proxy.log.read_text()
 
 
 def test_what_tools_and_clients_are_told(pair):

@@ -17,6 +17,19 @@ extension Broker {
         addLags(to: &page)
         addTransactions(to: &page)
         addStore(to: &page)
+        addReplicas(to: &page)
+    }
+
+    private func addReplicas(to page: inout MetricsPage) {
+        let replicas = replication.status(logEnd: store.maxLogOffset)
+        page.add(
+            .gauge, "rocketmq_storage_replicas_in_sync", "Replicas that count as copies of the log",
+            Int64(replicas.count { $0.isInSync }))
+        for replica in replicas {
+            page.add(
+                .gauge, "rocketmq_storage_replica_behind_bytes", "Bytes of the log that a replica has not",
+                replica.behindBytes, labels: [MetricLabel("replica", replica.address)])
+        }
     }
 
     /// The labels that tell this broker from others.

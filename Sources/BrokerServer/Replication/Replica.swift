@@ -124,8 +124,7 @@ final class Replica: @unchecked Sendable {
         publish()
         let now = nowMillis()
         guard let master = registrar.master, !isAsking, !copies.isBusy else { return }
-        guard link.isIdle || now - askedMillis >= Self.askMillis else { return }
-        ask(master, nowMillis: now)
+        if now - askedMillis >= Self.askMillis { ask(master, nowMillis: now) }
     }
 
     private func ask(_ master: ReplicaRegistrar.Master, nowMillis: Int64) {
@@ -172,9 +171,7 @@ final class Replica: @unchecked Sendable {
                 link.connect(to: master.replicationAddress)
             }
             let list = try ReplicaFileList(decoding: answer.body)
-            fetch(
-                copies.listed(list) { $0 == ReplicaFiles.deletedTopics || ReplicaFiles.registryNames.contains($0) },
-                master)
+            fetch(copies.listed(list), master)
         } catch {
             note(refusal: "the master's answer cannot be read: \(error)")
         }

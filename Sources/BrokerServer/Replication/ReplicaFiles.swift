@@ -62,10 +62,13 @@ struct ReplicaFileCopies {
     /// Whether something is asked for, or complete and not in place yet.
     var isBusy: Bool { fetching != nil || !complete.isEmpty }
 
-    /// The master has told what files it has; answers what to ask for.
-    mutating func listed(_ list: ReplicaFileList, isKnown: (String) -> Bool) -> Order? {
+    /// The master has told what files it has; answers what to ask for. Names that are not known here are passed over.
+    mutating func listed(_ list: ReplicaFileList) -> Order? {
         if isBusy { return nil }
-        wanted = list.files.filter { isKnown($0.name) && have[$0.name] != $0 && $0.bytes <= bytesMax }
+        wanted = list.files.filter { file in
+            let isKnown = file.name == ReplicaFiles.deletedTopics || ReplicaFiles.registryNames.contains(file.name)
+            return isKnown && have[file.name] != file && file.bytes <= bytesMax
+        }
         return next()
     }
 

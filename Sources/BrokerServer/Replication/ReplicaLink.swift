@@ -32,6 +32,8 @@ final class ReplicaLink: @unchecked Sendable {
     private let nowMillis: @Sendable () -> Int64
     private let logger: Logger
     private var state = State.idle
+    /// The last fault, told once.
+    private var fault: String?
     private(set) var bytesReceived: Int64 = 0
     private(set) var heardMillis: Int64 = 0
     private(set) var reportedMillis: Int64 = 0
@@ -72,8 +74,8 @@ final class ReplicaLink: @unchecked Sendable {
             closed: { [weak self] in self?.closed($0) })
         ByteStream.connect(
             to: address, on: eventLoop, timeoutMillis: Self.connectTimeoutMillis, events: events
-        ) { [weak self, logger] error in
-            logger.warning("the master takes no replica", metadata: ["address": "\(address)", "error": "\(error)"])
+        ) { [weak self] error in
+            self?.tell("no connection to \(address): \(error)")
             self?.state = .idle
         }
     }
@@ -92,6 +94,11 @@ final class ReplicaLink: @unchecked Sendable {
             return connection.stream.close()
         }
         if now - connection.reportedMillis >= settings.limits.heartbeatMillis { report() }
+    }
+
+    private func tell(_ fault: String) {
+        if fault != self.fault { logger.error("not replicating", metadata: ["because": "\(fault)"]) }
+        self.fault = fault
     }
 
     private func opened(_ stream: ByteStream, _ address: HostPort) {
@@ -116,12 +123,12 @@ final class ReplicaLink: @unchecked Sendable {
             }
             if hasGrown, isSynchronous { try store.synchronize() }
         } catch {
-            logger.error("the master's log cannot be taken over", metadata: ["error": "\(error)"])
-            stream.close()
-            return
+            tell("the log cannot be taken over: \(error)")
+            return stream.close()
         }
         state = .open(connection)
         guard hasGrown else { return }
+        fault = nil
         report()
         onGrowth()
     }

@@ -64,12 +64,14 @@ package final class ReplicaNode: Sendable {
         running.withLockedValue { $0.server = server }
         do throws(BrokerError) {
             try openStore()
+            let storage = try RegistryDirectory(path: configuration.storePath + "/config")
+            try ReplicaMark(in: storage).set(true)
             let client = RemotingClient(eventLoop: group.next(), logger: logger)
             let clock = clock
             let replica = try Replica(
                 configuration: configuration,
                 address: HostPort(host: configuration.brokerIP1, port: port).description, store: store,
-                storage: try RegistryDirectory(path: configuration.storePath + "/config"), masterLogMin: masterLogMin,
+                storage: storage, masterLogMin: masterLogMin,
                 client: client, nowMillis: { clock.nowMillis }, logger: logger)
             running.withLockedValue { running in
                 running.client = client
@@ -134,7 +136,7 @@ package final class ReplicaNode: Sendable {
             .gauge, "rocketmq_storage_replica_connected", "1 while a replica is connected to its master",
             status.isConnected ? 1 : 0)
         page.add(
-            .gauge, "rocketmq_storage_replica_behind_bytes", "Bytes of the master's log that the replica has not",
+            .gauge, "rocketmq_storage_replica_behind_bytes", "Bytes of the log that a replica has not",
             max(0, status.masterLogEnd - store.maxLogOffset))
     }
 }

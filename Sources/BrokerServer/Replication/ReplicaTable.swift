@@ -84,6 +84,9 @@ struct ReplicaTable<ID: Hashable & Sendable, Waiter: Sendable>: Sendable {
         return acked.count >= limits.needed ? acked[limits.needed - 1] : nil
     }
 
+    /// Whether a replica that counts does not have the log up to an offset.
+    func isAnyInSync(lacking end: Int64) -> Bool { replicas.values.contains { $0.isInSync && $0.ackedOffset < end } }
+
     // MARK: Replicas
 
     /// A replica has connected; false when there are too many.

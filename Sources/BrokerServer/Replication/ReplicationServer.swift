@@ -23,6 +23,8 @@ final class ReplicationServer: Sendable {
         var listener: ByteStreamListener?
         var hasThread = false
         var isStopped = false
+        /// The end of the log, when the replicas are waited for before everything is closed.
+        var awaitedEnd: Int64?
         var shown: Int64?
         /// Bytes sent to each by the last look at rates, and what came in a second before that.
         var rates: [ObjectIdentifier: (bytes: Int64, perSecond: Int64)] = [:]
@@ -35,6 +37,8 @@ final class ReplicationServer: Sendable {
     private let logger: Logger
     private let state: NIOLockedValueBox<State>
     private let thread = PausingThread(name: "replication")
+    private let caughtUp = ConditionLock(value: false)
+    private static let closingSeconds = 3.0
     /// The longest pause of the thread while replicas are connected: timeouts are as exact as that.
     private static let turnMillis: Int64 = 100
     /// What one replica gets in one turn, so that the others are not kept waiting.
@@ -73,18 +77,32 @@ final class ReplicationServer: Sendable {
         }
     }
 
-    /// Closes everything. Sends that wait are answered as not replicated.
-    func stop() async {
+    /// Waits until the replicas that count have all of the log, for a moment at most, and closes everything. Sends that
+    /// still wait are answered as not replicated.
+    func close() {
+        waitForReplicas()
         let (listener, streams, waiters) = state.withLockedValue { state in
             state.isStopped = true
             defer { state.listener = nil }
             return (state.listener, Array(state.streams.values), state.table.takeAll())
         }
-        await listener?.close()
+        listener?.close()
         for stream in streams { stream.close() }
         for waiter in waiters { waiter(.noReplica) }
         store.endWaitForLog()
         thread.stop()
+    }
+
+    private func waitForReplicas() {
+        // Nothing is sent before it is on the disk where SYNC_FLUSH promises that.
+        guard (try? store.synchronize()) != nil else { return }
+        let logEnd = store.sendableLogEnd
+        let isWaiting = state.withLockedValue { state in
+            state.awaitedEnd = logEnd
+            return state.table.isAnyInSync(lacking: logEnd)
+        }
+        guard isWaiting, caughtUp.lock(whenValue: true, timeoutSeconds: Self.closingSeconds) else { return }
+        caughtUp.unlock()
     }
 
     // MARK: Sends
@@ -173,7 +191,7 @@ final class ReplicationServer: Sendable {
 
     /// Answers the sends whose wait is over, and shows readers what they may see.
     private func settle(logEnd: Int64, nowMillis: Int64) {
-        let done = state.withLockedValue { state in
+        let (done, isAtEnd) = state.withLockedValue { state in
             let done = state.table.takeDone(logEnd: logEnd, nowMillis: nowMillis)
             // Under the lock: an older offset must not follow a newer one.
             let confirmed = state.table.confirmedOffset
@@ -181,9 +199,12 @@ final class ReplicationServer: Sendable {
                 state.shown = confirmed
                 store.show(replicatedTo: confirmed)
             }
-            return done
+            return (done, state.awaitedEnd.map { !state.table.isAnyInSync(lacking: $0) } ?? false)
         }
         for (waiter, outcome) in done { waiter(outcome) }
+        guard isAtEnd else { return }
+        caughtUp.lock()
+        caughtUp.unlock(withValue: true)
     }
 
     // MARK: Sending

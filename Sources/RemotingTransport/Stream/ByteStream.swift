@@ -104,7 +104,7 @@ package struct ByteStreamListener: Sendable {
     package var port: Int { channel.localAddress?.port ?? 0 }
 
     /// Takes no more connections; those that are open stay.
-    package func close() async { try? await channel.close().get() }
+    package func close() { channel.close(promise: nil) }
 }
 
 private final class ByteStreamHandler: ChannelInboundHandler {

@@ -23,6 +23,7 @@ final class TestBroker {
         configuration.topics = TopicRegistry.Settings(brokerName: "broker-a")
         configuration.bindAddress = "127.0.0.1"
         configuration.listenPort = 0
+        configuration.haListenPort = 0
         configuration.storePath = directory
         configuration.store = StoreConfiguration(rootPath: directory)
         configuration.store.commitLogFileBytes = 4 << 20

@@ -63,9 +63,12 @@ class Pair(Deployment):
         self.master.kill()
         shutil.rmtree(self.master.store)
 
-    def promote(self, role: str = "ASYNC_MASTER") -> Broker:
-        """The replica restarts as the master, as an operator would have it."""
+    def promote(self, role: str = "ASYNC_MASTER", lost_files: tuple[str, ...] = ()) -> Broker:
+        """The replica restarts as the master, as an operator would have it; without small files that it had not yet."""
         self.replica.terminate()
+        for name in lost_files:
+            for suffix in ("", ".bak"):
+                (self.replica.store / "config" / (name + suffix)).unlink(missing_ok=True)
         config = self.folder / "two" / "broker-a.conf"
         config.write_text(
             config.read_text().replace("brokerRole=SLAVE", f"brokerRole={role}").replace("brokerId=1", "brokerId=0"))
