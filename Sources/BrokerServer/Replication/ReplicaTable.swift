@@ -77,10 +77,15 @@ struct ReplicaTable<ID: Hashable & Sendable, Waiter: Sendable>: Sendable {
     /// Replicas that count.
     var inSyncCount: Int { replicas.values.count { $0.isInSync } }
 
+    // No key paths here: in a generic type each use looks them up by name.
+
     /// The end of what as many replicas have as must; nil when nothing must be, or so many do not count.
     var confirmedOffset: Int64? {
         guard limits.needed > 0 else { return nil }
-        let acked = replicas.values.lazy.filter(\.isInSync).map(\.ackedOffset).sorted(by: >)
+        if limits.needed == 1 {
+            return replicas.values.reduce(nil) { $1.isInSync ? max($0 ?? 0, $1.ackedOffset) : $0 }
+        }
+        let acked = replicas.values.compactMap { $0.isInSync ? $0.ackedOffset : nil }.sorted(by: >)
         return acked.count >= limits.needed ? acked[limits.needed - 1] : nil
     }
 
@@ -118,7 +123,7 @@ struct ReplicaTable<ID: Hashable & Sendable, Waiter: Sendable>: Sendable {
 
     /// Replicas that are silent for too long.
     func silent(nowMillis: Int64) -> [ID] {
-        replicas.filter { nowMillis - $0.value.heardMillis > limits.silenceMillisMax }.map(\.key)
+        replicas.filter { nowMillis - $0.value.heardMillis > limits.silenceMillisMax }.map { $0.key }
     }
 
     // MARK: Sending
@@ -187,6 +192,6 @@ struct ReplicaTable<ID: Hashable & Sendable, Waiter: Sendable>: Sendable {
     /// Ends all waits, as the master stops.
     mutating func takeAll() -> [Waiter] {
         defer { waiters = [] }
-        return waiters.map(\.waiter)
+        return waiters.map { $0.waiter }
     }
 }

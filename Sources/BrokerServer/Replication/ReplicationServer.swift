@@ -215,7 +215,8 @@ final class ReplicationServer: Sendable {
             state.isStopped || state.streams.isEmpty ? nil : state.table.orders
         }
         guard let orders else { return nil }
-        store.waitForLog(beyond: orders.map(\.offset).min() ?? .max, timeoutMillis: Self.turnMillis)
+        let sentUpTo = orders.reduce(Int64.max) { min($0, $1.offset) }
+        store.waitForLog(beyond: sentUpTo, timeoutMillis: Self.turnMillis)
         let now = nowMillis()
         for order in orders { send(order, nowMillis: now) }
         beatHearts(nowMillis: now)

@@ -4,7 +4,10 @@ import NIOCore
 /// bytes that are taken over as they are.
 extension CommitLog {
     /// Waits until what may be sent to replicas reaches behind an offset, until it is asked, or until the time is over.
+    ///
+    /// First it naps: while the log grows fast, not each append has to wake the thread.
     func waitForGrowth(beyond offset: Int64, timeoutMillis: Int64) {
+        WorkerThread.nap(nanos: Self.replicationNapNanos)
         _ = state.wait(on: Condition.replication, timeoutMillis: timeoutMillis) { [isSynchronous] state -> Void? in
             if state.replicationIsAsked || state.isClosed || state.sendableEnd(isSynchronous: isSynchronous) > offset {
                 state.replicationIsAsked = false
@@ -14,6 +17,8 @@ extension CommitLog {
             return nil
         }
     }
+
+    private static let replicationNapNanos = 50_000
 
     /// Ends that wait.
     func askReplication() {
