@@ -20,6 +20,8 @@ package final class Broker: Sendable {
     package let store: MessageStore
     /// Sends the log to replicas.
     let replication: ReplicationServer
+    /// Whether a send is answered when replicas have it. Here too, as each send asks: without a reference to be counted.
+    let waitsForReplicas: Bool
     /// The files of the `config` directory.
     let storage: any RegistryStorage
     /// The topics.
@@ -77,6 +79,7 @@ package final class Broker: Sendable {
         self.configuration = configuration
         self.store = store
         self.storage = storage
+        waitsForReplicas = configuration.replication.limits.needed > 0
         replication = ReplicationServer(
             settings: configuration.replication, store: store, nowMillis: nowMillis, logger: logger)
         let live = LiveConfiguration(configuration, file: configurationFile, nowMillis: nowMillis)

@@ -43,7 +43,7 @@ struct Command: Sendable {
             ("static topics are not supported", ["updateStaticTopic", "remappingStaticTopic"]),
             ("a process is one broker, not a container of several", ["addBroker", "removeBroker"]),
             (
-                "there is no replication yet, and no controller",
+                "there is no controller",
                 [
                     "resetMasterFlushOffset", "getSyncStateSet", "getBrokerEpoch", "getControllerMetaData",
                     "getControllerConfig", "updateControllerConfig", "electMaster", "cleanBrokerMetadata",

@@ -43,9 +43,7 @@ final class ReplicationServer: Sendable {
     private static let turnMillis: Int64 = 100
     /// What one replica gets in one turn, so that the others are not kept waiting.
     private static let turnBytes: Int64 = 1 << 20
-
-    /// Whether sends wait for replicas.
-    let isSynchronous: Bool
+    private let isSynchronous: Bool
 
     init(
         settings: ReplicationSettings, store: MessageStore, nowMillis: @escaping @Sendable () -> Int64, logger: Logger

@@ -119,7 +119,7 @@ extension Broker {
         } catch {
             return completion(refusal(error))
         }
-        if placed.isDone, !replication.isSynchronous { return completion(stored(placed.receipt, answer)) }
+        if placed.isDone, !waitsForReplicas { return completion(stored(placed.receipt, answer)) }
         store.complete(placed) { [self] in finish($0, answer, completion) }
     }
 
@@ -129,7 +129,7 @@ extension Broker {
     ) {
         switch outcome {
         case .failed(let error): completion(refusal(error))
-        case .stored(let receipt) where replication.isSynchronous:
+        case .stored(let receipt) where waitsForReplicas:
             replication.wait(until: receipt.logOffset + Int64(receipt.size)) { [self] waited in
                 if waited == .replicated { return completion(stored(receipt, parts)) }
                 statistics.countRefused()

@@ -44,11 +44,6 @@ final class CommitLog: Sendable {
         var dispatcherIsParked = false
         var flusherIsParked = false
         var preparerIsParked = false
-        var replicationIsParked = false
-        /// Who sends the log to replicas has something to look at, though it did not grow.
-        var replicationIsAsked = false
-        /// Everything before is on as many replicas as it must be; nil when none has to have it.
-        var replicatedOffset: Int64?
         /// Pages before are faulted in for writing, or are behind the writer.
         var preparedOffset: Int64 = 0
         /// How far ahead of the writer they shall be: the preparer is woken when a step is missing.
@@ -71,6 +66,11 @@ final class CommitLog: Sendable {
         /// When the next file could not be made, and why.
         var nextFileFailure: (error: StoreError, millis: Int64)?
         var isClosed = false
+        var replicationIsParked = false
+        /// Who sends the log to replicas has something to look at, though it did not grow.
+        var replicationIsAsked = false
+        /// Everything before is on as many replicas as it must be; nil when none has to have it.
+        var replicatedOffset: Int64?
 
         /// End of what may be sent to replicas: what a power failure cannot take back, where that is promised.
         func sendableEnd(isSynchronous: Bool) -> Int64 { isSynchronous ? flushedOffset : writeOffset }
