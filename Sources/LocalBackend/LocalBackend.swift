@@ -69,7 +69,7 @@ package final class LocalBackend: Backend {
                     transactionID: TransactionID(
                         brokerName: halfBroker, queueOffset: receipt.queueOffset, logOffset: logOffset,
                         isOfCheck: false)))
-        case .refused(let error): return .failure(Self.error(error))
+        case .unconfirmed(_, let error), .refused(let error): return .failure(Self.error(error))
         }
     }
 

@@ -282,7 +282,7 @@ def test_each_has_its_help_and_the_rest_its_reason(cluster):
     for name in ("sendMsgStatus", "printMsgByQueue", "getConsumerStatus", "queryMsgTraceById", "decodeMessageId",
                  "exportConfigs", "exportMetadata", "exportMetrics", "exportPopRecord", "setCommitLogReadAheadMode"):
         assert cluster.admin.run("help", name, namesrv=False).expect_success().output.startswith(f"usage: mqadmin {name} ")
-    for name, reason in (("updateStaticTopic", "static topics"), ("getSyncStateSet", "replication"),
+    for name, reason in (("updateStaticTopic", "static topics"), ("getSyncStateSet", "controller"),
                          ("createuser", "access control"), ("getColdDataFlowCtrInfo", "cold data")):
         refused = cluster.admin.run(name)
         assert refused.status == 2 and reason in refused.errors and len(refused.errors.splitlines()) == 1

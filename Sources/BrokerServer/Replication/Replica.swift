@@ -29,6 +29,10 @@ final class Replica: @unchecked Sendable {
     private var copies: ReplicaFileCopies
     private var isAsking = false
     private var masterLogEnd: Int64 = 0
+    /// The master whose log is taken over.
+    private var source: ReplicaRegistrar.Master?
+    /// Why a file could not be kept, told once.
+    private var fileFault: String?
     private var rate: (millis: Int64, bytes: Int64, perSecond: Int64) = (0, 0, 0)
     private var askedMillis: Int64 = 0
     private var refusal: String?
@@ -123,7 +127,12 @@ final class Replica: @unchecked Sendable {
         install()
         publish()
         let now = nowMillis()
-        guard let master = registrar.master, !isAsking, !copies.isBusy else { return }
+        if let master = registrar.master, let source, source != master {
+            // Logs of two masters must not be mixed.
+            self.source = nil
+            link.close()
+        }
+        guard let master = registrar.master, !isAsking, link.isIdle || !copies.isBusy else { return }
         if now - askedMillis >= Self.askMillis { ask(master, nowMillis: now) }
     }
 
@@ -149,6 +158,8 @@ final class Replica: @unchecked Sendable {
     }
 
     private func ownLog() -> ReplicaCheck.Log {
+        // Only what is on the disk is compared where SYNC_FLUSH promises that.
+        if configuration.store.flushMode == .synchronous { try? store.synchronize() }
         let range = store.minLogOffset..<max(store.minLogOffset, store.maxLogOffset)
         let count = min(ReplicaCheck.bytesMax, Int64(range.count))
         let checkSum = link.isIdle ? store.checkSum(from: range.upperBound - count, bytes: Int(count)) : nil
@@ -166,9 +177,10 @@ final class Replica: @unchecked Sendable {
             masterLogEnd = header.logEnd
             noteRate()
             if link.isIdle {
-                note(refusal: ReplicaCheck.refusal(log, master: header))
+                note(refusal: store.writeRefusal?.message ?? ReplicaCheck.refusal(log, master: header))
                 guard refusal == nil else { return }
-                link.connect(to: master.replicationAddress)
+                copies.restart()
+                source = master
             }
             let list = try ReplicaFileList(decoding: answer.body)
             fetch(copies.listed(list), master)
@@ -182,6 +194,11 @@ final class Replica: @unchecked Sendable {
         let passed = now - rate.millis
         guard passed >= 1_000 || passed < 0 else { return }
         rate = (now, link.bytesReceived, (link.bytesReceived - rate.bytes) * 1_000 / max(1, passed))
+    }
+
+    /// Has the log come, as the table of deleted topics is there.
+    private func connect() {
+        if let source, link.isIdle { link.connect(to: source.replicationAddress) }
     }
 
     private func note(refusal sentence: String?) {
@@ -203,7 +220,7 @@ final class Replica: @unchecked Sendable {
             guard case .success(let answer) = result, answer.responseCode == .success,
                 let header = try? answer.header(GetReplicaFileResponseHeader.self)
             else { return copies.failed() }
-            fetch(copies.received(answer.body, of: header), master)
+            fetch(copies.received(answer.body, for: order, of: header), master)
         }
     }
 
@@ -213,16 +230,26 @@ final class Replica: @unchecked Sendable {
                 do {
                     if copy.name == ReplicaFiles.deletedTopics {
                         try receiver.adoptDeletedTopics(copy.content)
+                        eventLoop.execute { self.connect() }
                     } else {
+                        // The log first: a file must not know of more than is on the disk.
+                        try store.synchronize()
                         try storage.replace(copy.name, with: copy.content)
                     }
+                    eventLoop.execute { self.fileFault = nil }
                 } catch {
-                    logger.error(
-                        "a file of the master cannot be kept", metadata: ["file": "\(copy.name)", "error": "\(error)"])
-                    eventLoop.execute { self.copies.lost(copy.name) }
+                    eventLoop.execute { self.lost(copy.name, "\(error)") }
                 }
             }
             if !isTaken { copies.lost(copy.name) }
         }
+    }
+
+    private func lost(_ name: String, _ fault: String) {
+        if fault != fileFault {
+            logger.error("a file of the master cannot be kept", metadata: ["file": "\(name)", "error": "\(fault)"])
+        }
+        fileFault = fault
+        copies.lost(name)
     }
 }

@@ -49,6 +49,7 @@ struct ReplicaFileCopies {
     private var have: [String: ReplicaFileList.File]
     private var wanted: [ReplicaFileList.File] = []
     private var partial: [UInt8] = []
+    /// Bytes of it are in `partial`.
     private var fetching: ReplicaFileList.File?
     private var complete: [Copy] = []
     private let bytesMax: Int64
@@ -69,6 +70,8 @@ struct ReplicaFileCopies {
             let isKnown = file.name == ReplicaFiles.deletedTopics || ReplicaFiles.registryNames.contains(file.name)
             return isKnown && have[file.name] != file && file.bytes <= bytesMax
         }
+        // First: records of the log may have to wait for it.
+        wanted.sort { $1.name == ReplicaFiles.deletedTopics && $0.name != $1.name }
         return next()
     }
 
@@ -78,16 +81,21 @@ struct ReplicaFileCopies {
         return fetching.map { Order(name: $0.name, offset: 0) }
     }
 
-    /// A piece has come; answers what to ask for next. A file that changed meanwhile is left for the next list.
-    mutating func received(_ piece: ByteBuffer, of header: GetReplicaFileResponseHeader) -> Order? {
-        guard let file = fetching else { return nil }
+    /// The piece that an order asked for has come; answers what to ask for next. A file that changed meanwhile is left for the
+    /// next list.
+    mutating func received(
+        _ piece: ByteBuffer, for order: Order, of header: GetReplicaFileResponseHeader
+    ) -> Order? {
+        guard let file = fetching, file.name == order.name, Int64(partial.count) == order.offset else { return nil }
         partial += piece.readableBytesView
         guard header.fileBytes <= bytesMax, Int64(partial.count) <= header.fileBytes else { return next() }
         if Int64(partial.count) < header.fileBytes {
             return piece.readableBytes > 0 ? Order(name: file.name, offset: Int64(partial.count)) : next()
         }
         guard partial.withUnsafeBytes({ Zlib.checkSum($0) }) == header.checkSum else { return next() }
-        complete.append(Copy(name: file.name, content: partial, logEnd: header.logEnd))
+        // The table of deleted topics is about what is still to come, too.
+        let isTable = file.name == ReplicaFiles.deletedTopics
+        complete.append(Copy(name: file.name, content: partial, logEnd: isTable ? 0 : header.logEnd))
         return next()
     }
 
@@ -95,6 +103,15 @@ struct ReplicaFileCopies {
     mutating func failed() {
         wanted = []
         _ = next()
+    }
+
+    /// Begins anew, the table of deleted topics included: the connection that the log came over is gone.
+    mutating func restart() {
+        wanted = []
+        partial = []
+        fetching = nil
+        complete = []
+        have[ReplicaFiles.deletedTopics] = nil
     }
 
     /// The copies that may be put in place, as the log reaches so far. They count as in place.

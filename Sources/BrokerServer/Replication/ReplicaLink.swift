@@ -124,6 +124,8 @@ final class ReplicaLink: @unchecked Sendable {
             if hasGrown, isSynchronous { try store.synchronize() }
         } catch {
             tell("the log cannot be taken over: \(error)")
+            // What came before that counts.
+            if isSynchronous { try? store.synchronize() }
             return stream.close()
         }
         state = .open(connection)

@@ -45,6 +45,13 @@ extension Broker {
                 logger.error("the topic cannot be made", metadata: ["topic": "\(name)", "error": "\(error)"])
             }
         }
-        try mark.set(false)
+        // The worker makes the topics first.
+        _ = worker.submit { [logger] in
+            do throws(BrokerError) {
+                try mark.set(false)
+            } catch {
+                logger.error("the mark of a replica stays", metadata: ["error": "\(error)"])
+            }
+        }
     }
 }

@@ -39,6 +39,7 @@ package final class ReplicaNode: Sendable {
     ) {
         var configuration = configuration
         configuration.store.processId = getpid()
+        configuration.store.isReplica = true
         self.configuration = configuration
         self.group = group
         var serverConfiguration = serverConfiguration

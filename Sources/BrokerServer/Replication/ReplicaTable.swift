@@ -104,7 +104,7 @@ struct ReplicaTable<ID: Hashable & Sendable, Waiter: Sendable>: Sendable {
     /// A replica has told where its log ends. An empty one gets the whole log.
     mutating func reported(_ id: ID, logEnd: Int64, ofLog log: Range<Int64>, nowMillis: Int64) -> Refusal? {
         guard var replica = replicas[id] else { return nil }
-        if logEnd > log.upperBound { return .ahead }
+        if logEnd < 0 || logEnd > log.upperBound { return .ahead }
         replica.heardMillis = nowMillis
         if replica.nextOffset == nil {
             if logEnd > 0, logEnd < log.lowerBound { return .tooOld }

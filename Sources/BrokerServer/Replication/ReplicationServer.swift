@@ -251,6 +251,8 @@ final class ReplicationServer: Sendable {
             logger.error(
                 "the log cannot be read for a replica",
                 metadata: ["replica": "\(stream.remoteAddress)", "offset": "\(offset)", "error": "\(error.message)"])
+            // Nothing more is tried on it.
+            state.withLockedValue { $0.table.disconnected(order.id) }
             return stream.close()
         }
         guard offset > order.offset else { return }

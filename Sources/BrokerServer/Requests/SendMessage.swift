@@ -16,6 +16,11 @@ extension RequestRouter {
             case .stored(let receipt):
                 connection.respond(
                     to: ticket, code: .success, header: SendAnswer(common: sendFields, receipt: receipt))
+            case .unconfirmed(let receipt, let error):
+                // Clients read where the message is with these codes, too.
+                connection.respond(
+                    to: ticket, code: error.code, remark: error.message,
+                    header: SendAnswer(common: sendFields, receipt: receipt))
             case .refused(let error):
                 connection.respond(to: ticket, code: error.code, remark: error.message, header: sendFields)
             }

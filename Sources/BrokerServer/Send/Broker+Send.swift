@@ -119,7 +119,7 @@ extension Broker {
         } catch {
             return completion(refusal(error))
         }
-        if placed.isDone, !waitsForReplicas { return completion(stored(placed.receipt, answer)) }
+        if placed.isDone, !waitsForReplicas { return completion(.stored(stored(placed.receipt, answer))) }
         store.complete(placed) { [self] in finish($0, answer, completion) }
     }
 
@@ -131,23 +131,21 @@ extension Broker {
         case .failed(let error): completion(refusal(error))
         case .stored(let receipt) where waitsForReplicas:
             replication.wait(until: receipt.logOffset + Int64(receipt.size)) { [self] waited in
-                if waited == .replicated { return completion(stored(receipt, parts)) }
-                statistics.countRefused()
-                completion(.refused(ResponseMapping.answer(to: waited)))
+                if waited == .replicated { return completion(.stored(stored(receipt, parts))) }
+                completion(.unconfirmed(stored(receipt, parts), ResponseMapping.answer(to: waited)))
             }
-        case .stored(let receipt): completion(stored(receipt, parts))
+        case .stored(let receipt): completion(.stored(stored(receipt, parts)))
         }
     }
 
-    private func stored(_ receipt: AppendReceipt, _ parts: SendAnswerParts) -> SendOutcome {
+    private func stored(_ receipt: AppendReceipt, _ parts: SendAnswerParts) -> SendReceipt {
         statistics.countStored(
             Int(receipt.count), bytes: parts.bodyBytes, nanos: parts.start.map { (.now() - $0).nanoseconds })
-        return .stored(
-            SendReceipt(
-                queueID: parts.queueID, queueOffset: receipt.queueOffset,
-                logOffsets: receipt.logOffsets.isEmpty ? .one(receipt.logOffset) : .many(receipt.logOffsets),
-                uniqueKey: parts.uniqueKey, storeHost: storeHost, storeTimestampMillis: receipt.storeTimestampMillis,
-                recallHandle: parts.recallHandle))
+        return SendReceipt(
+            queueID: parts.queueID, queueOffset: receipt.queueOffset,
+            logOffsets: receipt.logOffsets.isEmpty ? .one(receipt.logOffset) : .many(receipt.logOffsets),
+            uniqueKey: parts.uniqueKey, storeHost: storeHost, storeTimestampMillis: receipt.storeTimestampMillis,
+            recallHandle: parts.recallHandle)
     }
 
     private func refusal(_ error: StoreError) -> SendOutcome {

@@ -82,7 +82,7 @@ extension Broker {
                         statistics.count(
                             .sendBack(topic: origin, group: group.name), messages: 1, nowMillis: nowMillis())
                         completion(.success(()))
-                    case .refused(let error): completion(.failure(error))
+                    case .unconfirmed(_, let error), .refused(let error): completion(.failure(error))
                     }
                 }
             }

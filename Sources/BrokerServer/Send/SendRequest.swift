@@ -84,6 +84,8 @@ package struct SendReceipt: Sendable {
 package enum SendOutcome: Sendable {
     /// Stored, and past the durability point that the configuration asks for.
     case stored(SendReceipt)
+    /// Stored, but not on as many replicas as the configuration asks for.
+    case unconfirmed(SendReceipt, ServiceError)
     /// Not stored.
     case refused(ServiceError)
 }

@@ -28,8 +28,10 @@ extension CommitLog {
 
     /// Says how far replicas have the log: nothing behind is read. Nil when they need not have it.
     func confirm(replicatedTo offset: Int64?) {
-        let mustSignal = state.withLock { state in
-            state.replicatedOffset = offset
+        let mustSignal = state.withLock { [isSynchronous] state in
+            // What readers may have seen stays: they take what is gone for lost.
+            let shown = state.readableEnd(isSynchronous: isSynchronous)
+            state.replicatedOffset = offset.map { max($0, shown) }
             defer { state.dispatcherIsParked = false }
             return state.dispatcherIsParked
         }
@@ -42,8 +44,8 @@ extension CommitLog {
             var wakes = Wakes()
             let isDone = try state.withLock { state throws(StoreError) in
                 try checkWritable(&state)
-                if segments.all.isEmpty { beginEmpty(at: offset, &state) }
-                guard offset == state.writeOffset else {
+                let isEmpty = segments.all.isEmpty
+                guard isEmpty ? offset % Int64(segments.fileBytes) == 0 : offset == state.writeOffset else {
                     throw StoreError(.refused, "bytes at \(offset) of the log where \(state.writeOffset) is its end")
                 }
                 if state.reachesClaim(bytes.readableBytes) { return false }
@@ -53,13 +55,19 @@ extension CommitLog {
                 } else {
                     segment = try newSegment(at: offset, nowMillis: nowMillis, &state)
                 }
-                guard offset + Int64(bytes.readableBytes) <= segment.end else {
+                let end = offset + Int64(bytes.readableBytes)
+                guard end <= segment.end else {
                     throw StoreError(
                         .refused, "\(bytes.readableBytes) bytes at \(offset) of the log go beyond \(segment.path)")
                 }
+                if state.segment === segment { try checkReserved(segment, to: end, state) }
                 try copy(bytes, to: segment, at: offset, &state)
+                if isEmpty {
+                    state.flushedOffset = offset
+                    state.preparedOffset = offset
+                }
                 state.segment = segment
-                state.writeOffset += Int64(bytes.readableBytes)
+                state.writeOffset = end
                 wakes = wakesDue(&state)
                 return true
             }
@@ -69,21 +77,14 @@ extension CommitLog {
         }
     }
 
-    private func beginEmpty(at offset: Int64, _ state: inout State) {
-        guard state.writeOffset == 0, offset % Int64(segments.fileBytes) == 0 else { return }
-        state.writeOffset = offset
-        state.flushedOffset = offset
-        state.preparedOffset = offset
-    }
-
     /// Has records dispatched that are in the log already.
     func dispatchReplicated(_ records: [Pending], newestTimestampMillis: Int64) {
         let mustSignal = state.withLock { state in
             state.pending += records
             state.newestTimestampMillis = newestTimestampMillis
-            let isParked = state.dispatcherIsParked && !isSynchronous
-            if isParked { state.dispatcherIsParked = false }
-            return isParked
+            // With SYNC_FLUSH too: they may be on the disk by now.
+            defer { state.dispatcherIsParked = false }
+            return state.dispatcherIsParked
         }
         if mustSignal { state.signal(Condition.dispatcher) }
     }

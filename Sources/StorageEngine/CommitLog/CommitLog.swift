@@ -229,11 +229,7 @@ final class CommitLog: Sendable {
         if let segment = state.segment, state.writeOffset < segment.end {
             let left = Int(segment.end - state.writeOffset)
             if bytes + RecordLayout.blankBytes <= left {
-                if let limit = state.unreservedOffset,
-                    state.writeOffset + Int64(bytes + RecordLayout.blankBytes) > limit
-                {
-                    throw StoreError(.diskFull, "the disk has no room for the rest of \(segment.path): free some")
-                }
+                try checkReserved(segment, to: state.writeOffset + Int64(bytes + RecordLayout.blankBytes), state)
                 return segment
             }
             // The next file first: when there is no room for it, nothing has changed.
@@ -253,6 +249,12 @@ final class CommitLog: Sendable {
         }
         state.segment = next
         return next
+    }
+
+    /// A start on a full disk may have left the rest of the file without blocks: a store there would end the process.
+    func checkReserved(_ segment: LogSegment, to end: Int64, _ state: State) throws(StoreError) {
+        guard let limit = state.unreservedOffset, end > limit else { return }
+        throw StoreError(.diskFull, "the disk has no room for the rest of \(segment.path): free some")
     }
 
     /// Made by the preparer before, as a rule. After a failure not each append tries again.

@@ -51,6 +51,9 @@ package struct StoreConfiguration: Sendable {
     package var readsAhead = true
     /// `checkCRCOnRecover`.
     package var checkCRCOnRecover = true
+    /// Whether a master has all that is in the log: what a loss of power took out of its middle is got again from there, with
+    /// all that follows, and not passed over.
+    package var isReplica = false
     /// Written into the `abort` file, as Apache does: tells whose crash left it.
     package var processId: Int32 = 0
     /// `messageIndexEnable`.

@@ -15,6 +15,8 @@ struct Recovery {
     let pagesWereLost: Bool
     let checksBodies: Bool
     let delayLevels: DelayLevels
+    /// The log ends at the first place that cannot be read.
+    let isReplica: Bool
     /// There is no directory of queues: they are built from the whole log. An empty one is left by deleted topics.
     let queuesAreMissing: Bool
     let clock: any StoreClock
@@ -48,6 +50,7 @@ struct Recovery {
         pagesWereLost = segments.hasLostPages
         checksBodies = configuration.checkCRCOnRecover
         delayLevels = configuration.delayLevels
+        isReplica = configuration.isReplica
         queuesAreMissing = !files.exists(configuration.queueDirectory)
         self.clock = clock
         self.notices = notices
@@ -251,6 +254,7 @@ struct Recovery {
         if let size, try isGoodRecord(at: offset + Int64(size), in: segment) { next = offset + Int64(size) }
         // After a clean stop the checkpoint is the end: nothing follows.
         if wasClean, checkpoint.recoverFrom == offset { return nil }
+        if isReplica, offset >= checkpoint.recoverFrom ?? 0 { return nil }
         if next == nil { next = try RecordSearch(segments: segments).next(after: offset) }
         if next == nil, let goodEnd = checkpoint.recoverFrom, goodEnd > offset, isRecordStart(goodEnd) {
             next = goodEnd

@@ -5,7 +5,7 @@ import NIOCore
 /// Takes over the log of a master, byte for byte, and has what it holds dispatched to queues and index.
 ///
 /// Bytes come in pieces that end anywhere: a record is dispatched when its last byte is there. What a master deletes is not
-/// in its log; its table of deleted topics comes besides, and may come after messages of a topic's next life.
+/// in its log; its table of deleted topics comes besides, and is needed before messages of a topic's next life.
 package final class LogReceiver: Sendable {
     private struct State {
         /// Records before are dispatched.
@@ -14,6 +14,10 @@ package final class LogReceiver: Sendable {
         var searchFrom: Int64 = 0
         /// End of the last record that went to dispatch.
         var dispatchedEnd: Int64 = 0
+        /// The record that goes back in its queue, where the scan ended.
+        var goneBackAt: Int64?
+        /// The one that still does though the table of deleted topics has come since.
+        var toleratedOffset: Int64?
     }
 
     private let store: MessageStore
@@ -40,21 +44,33 @@ package final class LogReceiver: Sendable {
         try scan(to: offset + Int64(bytes.readableBytes))
     }
 
-    /// Takes over the master's table of deleted topics, in the form of its file. Every record that it may be about is in
-    /// the log already.
+    /// Takes over the master's table of deleted topics, in the form of its file: before the records that come behind the ends
+    /// that it names. Waits for the disk.
     package func adoptDeletedTopics(_ bytes: [UInt8]) throws(StoreError) {
         guard let table = Tombstones.decode(bytes) else {
             throw StoreError(.refused, "the master's table of deleted topics is damaged")
         }
         working.lock()
         defer { working.unlock() }
-        let dispatchedEnd = state.withLockedValue { $0.dispatchedEnd }
-        guard store.waitUntilDispatched(dispatchedEnd, timeoutMillis: Self.dispatchWaitMillis) else {
-            throw StoreError(.busy, "messages wait to be dispatched")
+        let (scannedOffset, dispatchedEnd) = state.withLockedValue { state in
+            state.toleratedOffset = state.goneBackAt
+            return (state.scannedOffset, state.dispatchedEnd)
         }
-        for (topic, end) in try store.queues.tombstones.adopt(table).sorted(by: { $0.key < $1.key }) {
-            try store.queues.removeQueues(of: topic, endedBefore: end)
+        let queues = store.queues
+        let ended = table.filter { $0.value > queues.tombstones.end(of: $0.key) }
+        if ended.contains(where: { $0.value < scannedOffset && !queues.queueIds(topic: $0.key).isEmpty }) {
+            // Which queues are of a former life shows by what is in them.
+            try store.synchronize()
+            guard store.waitUntilDispatched(dispatchedEnd, timeoutMillis: Self.dispatchWaitMillis) else {
+                throw StoreError(.busy, "messages wait to be dispatched")
+            }
         }
+        _ = try queues.tombstones.adopt(ended)
+        for (topic, end) in ended.sorted(by: { $0.key < $1.key }) {
+            try queues.removeQueues(of: topic, endedBefore: end < scannedOffset ? end : .max)
+        }
+        // What waited for the table is in the log already.
+        try scan(to: store.maxLogOffset)
     }
 
     // MARK: Records
@@ -62,10 +78,16 @@ package final class LogReceiver: Sendable {
     private func scan(to end: Int64) throws(StoreError) {
         var offset = state.withLockedValue { $0.scannedOffset }
         var records: [CommitLog.Pending] = []
-        while offset < end, let segment = store.segments.segment(at: offset) {
-            guard let next = try scanRecord(at: offset, in: segment, end: end, &records) else { break }
-            offset = next
+        var failure: StoreError?
+        do throws(StoreError) {
+            while offset < end, let segment = store.segments.segment(at: offset) {
+                guard let next = try scanRecord(at: offset, in: segment, end: end, &records) else { break }
+                offset = next
+            }
+        } catch {
+            failure = error
         }
+        // Also after a failure: what has its place in a queue must not be given one again.
         state.withLockedValue { state in
             state.scannedOffset = offset
             if let last = records.last { state.dispatchedEnd = last.end }
@@ -73,6 +95,7 @@ package final class LogReceiver: Sendable {
         if let last = records.last {
             store.log.dispatchReplicated(records, newestTimestampMillis: last.storeTimestampMillis)
         }
+        if let failure { throw failure }
     }
 
     /// Where the next record begins; nil while this one is not there as a whole.
@@ -95,9 +118,8 @@ package final class LogReceiver: Sendable {
         }
         switch reading {
         case .record(let header) where header.logOffset == offset:
-            for message in messages {
-                if let record = try pending(message) { records.append(record) }
-            }
+            messages = messages.filter(isQueued)
+            if try canFollow(messages, at: offset, of: header.size, in: segment) { records += messages.map(pending) }
             return offset + Int64(header.size)
         case .blank: return segment.end
         case .record, .invalid: return try stepOver(offset, end: end)
@@ -112,23 +134,39 @@ package final class LogReceiver: Sendable {
         return nil
     }
 
-    /// A message on its way to its queue; nil when it goes to none.
-    private func pending(_ message: DispatchedMessage) throws(StoreError) -> CommitLog.Pending? {
-        let queues = store.queues
-        if queues.isBatchTopic(message.topic)
-            || queues.tombstones.covers(topic: message.topic, logOffset: message.logOffset)
-        {
-            return nil
+    /// Whether a message has a place in a queue that is.
+    private func isQueued(_ message: DispatchedMessage) -> Bool {
+        !store.queues.isBatchTopic(message.topic)
+            && !store.queues.tombstones.covers(topic: message.topic, logOffset: message.logOffset)
+    }
+
+    /// Whether the messages of a record go into their queues behind what is there.
+    ///
+    /// They go back when their topic was deleted and made again: an error, until the master's table of deleted topics says so.
+    /// When it does not, the record is damaged.
+    private func canFollow(
+        _ messages: [DispatchedMessage], at offset: Int64, of size: Int, in segment: LogSegment
+    ) throws(StoreError) -> Bool {
+        let goesBack = messages.contains { message in
+            let queue = store.queues.queue(topic: message.topic, queueId: message.queueId)
+            return message.queueOffset < store.log.state.withLock { _ in queue.nextOffset }
         }
-        var queue = queues.queue(topic: message.topic, queueId: message.queueId)
-        if message.queueOffset < store.log.state.withLock({ _ in queue.nextOffset }) {
-            // Queue offsets only ever go back when a topic was deleted and made again.
-            _ = try queues.delete {
-                store.log.state.withLock { _ in queues.detach(topic: message.topic) }
-                return ([message.topic], message.logOffset)
-            }
-            queue = queues.queue(topic: message.topic, queueId: message.queueId)
+        guard goesBack else { return true }
+        let isTolerated = state.withLockedValue { state in
+            state.goneBackAt = offset
+            return state.toleratedOffset == offset
         }
+        guard isTolerated else {
+            throw StoreError(.refused, "the record at \(offset) is of a topic that was deleted before it")
+        }
+        store.notices.note(
+            RecoveryReport.Damage(file: segment.path, logOffset: offset, bytes: Int64(size)))
+        return false
+    }
+
+    /// A message on its way to its queue.
+    private func pending(_ message: DispatchedMessage) -> CommitLog.Pending {
+        let queue = store.queues.queue(topic: message.topic, queueId: message.queueId)
         store.log.state.withLock { _ in queue.nextOffset = message.queueOffset + 1 }
         return CommitLog.Pending(
             queue: queue, queueOffset: message.queueOffset, logOffset: message.logOffset, size: message.size,

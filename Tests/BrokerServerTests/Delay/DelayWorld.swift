@@ -91,7 +91,7 @@ final class DelayWorld {
         broker.send(request) { result in outcome.withLockedValue { $0 = result } }
         switch outcome.withLockedValue({ $0 }) {
         case .stored(let receipt)?: return .success(receipt)
-        case .refused(let error)?: return .failure(error)
+        case .unconfirmed(_, let error)?, .refused(let error)?: return .failure(error)
         case nil: return .failure(ServiceError(code: .systemError, message: "no answer yet"))
         }
     }

@@ -18,43 +18,66 @@ struct ReplicaFileCopiesTests {
     @Test("what differs is fetched piece by piece, and put in place when the log is there")
     func fetches() {
         var copies = ReplicaFileCopies(have: [ReplicaFiles.mark("consumerOffset.json", [1])])
-        let files = ["topics.json": [UInt8](1...5), "deletedtopics": [9], "consumerOffset.json": [1], "unknown": [3]]
-        #expect(copies.listed(list(files)) == .init(name: "topics.json", offset: 0))
-        #expect(
-            copies.received(ByteBuffer(bytes: [1, 2, 3]), of: header([1, 2, 3, 4, 5], logEnd: 70))
-                == .init(name: "topics.json", offset: 3))
-        #expect(
-            copies.received(ByteBuffer(bytes: [4, 5]), of: header([1, 2, 3, 4, 5], logEnd: 80))
-                == .init(name: "deletedtopics", offset: 0))
+        let files = [
+            "topics.json": [UInt8](1...5), "subscriptionGroup.json": [9], "consumerOffset.json": [1], "unknown": [3],
+        ]
+        var order = ReplicaFileCopies.Order(name: "topics.json", offset: 0)
+        #expect(copies.listed(list(files)) == order)
+        var next = copies.received(ByteBuffer(bytes: [1, 2, 3]), for: order, of: header([1, 2, 3, 4, 5], logEnd: 70))
+        order.offset = 3
+        #expect(next == order)
+        next = copies.received(ByteBuffer(bytes: [4, 5]), for: order, of: header([1, 2, 3, 4, 5], logEnd: 80))
+        let other = ReplicaFileCopies.Order(name: "subscriptionGroup.json", offset: 0)
+        #expect(next == other)
         #expect(copies.listed(list(files)) == nil && copies.isBusy)
-        #expect(copies.received(ByteBuffer(bytes: [9]), of: header([9], logEnd: 50)) == nil)
-        #expect(copies.takeReady(logEnd: 79) == [.init(name: "deletedtopics", content: [9], logEnd: 50)])
+        // An answer from before does not count.
+        next = copies.received(ByteBuffer(bytes: [4, 5]), for: order, of: header([1, 2, 3, 4, 5], logEnd: 80))
+        #expect(next == nil && copies.isBusy)
+        next = copies.received(ByteBuffer(bytes: [9]), for: other, of: header([9], logEnd: 50))
+        #expect(next == nil)
+        #expect(copies.takeReady(logEnd: 79) == [.init(name: "subscriptionGroup.json", content: [9], logEnd: 50)])
         #expect(copies.isBusy)
         #expect(copies.takeReady(logEnd: 80) == [.init(name: "topics.json", content: [1, 2, 3, 4, 5], logEnd: 80)])
         #expect(!copies.isBusy)
         #expect(copies.listed(list(files)) == nil)
-        copies.lost("deletedtopics")
-        #expect(copies.listed(list(files)) == .init(name: "deletedtopics", offset: 0))
+        copies.lost("subscriptionGroup.json")
+        #expect(copies.listed(list(files)) == other)
     }
 
     @Test("a file that changes while it is fetched is left for the next list; so is one that does not come")
     func changes() {
         var copies = ReplicaFileCopies(have: [])
-        #expect(
-            copies.listed(list(["topics.json": [1, 2], "deletedtopics": [3]])) == .init(name: "topics.json", offset: 0))
-        #expect(
-            copies.received(ByteBuffer(bytes: [1]), of: header([1, 2], logEnd: 1))
-                == .init(name: "topics.json", offset: 1))
-        #expect(
-            copies.received(ByteBuffer(bytes: [7]), of: header([6, 7], logEnd: 1))
-                == .init(name: "deletedtopics", offset: 0))
+        var order = ReplicaFileCopies.Order(name: "topics.json", offset: 0)
+        #expect(copies.listed(list(["topics.json": [1, 2], "subscriptionGroup.json": [3]])) == order)
+        _ = copies.received(ByteBuffer(bytes: [1]), for: order, of: header([1, 2], logEnd: 1))
+        order.offset = 1
+        let next = copies.received(ByteBuffer(bytes: [7]), for: order, of: header([6, 7], logEnd: 1))
+        #expect(next == .init(name: "subscriptionGroup.json", offset: 0))
         copies.failed()
         #expect(!copies.isBusy && copies.takeReady(logEnd: .max).isEmpty)
-        #expect(copies.listed(list(["topics.json": [1, 2]])) == .init(name: "topics.json", offset: 0))
+        order.offset = 0
         // An empty piece in the middle would be asked for for ever; a file that shrank is another one.
-        #expect(copies.received(ByteBuffer(), of: header([1, 2], logEnd: 1)) == nil && !copies.isBusy)
-        #expect(copies.listed(list(["topics.json": [1, 2]])) == .init(name: "topics.json", offset: 0))
-        #expect(copies.received(ByteBuffer(bytes: [1, 2]), of: header([1], logEnd: 1)) == nil && !copies.isBusy)
+        for (piece, content) in [([UInt8](), [UInt8]([1, 2])), ([1, 2], [1])] {
+            #expect(copies.listed(list(["topics.json": [1, 2]])) == order)
+            let next = copies.received(ByteBuffer(bytes: piece), for: order, of: header(content, logEnd: 1))
+            #expect(next == nil && !copies.isBusy)
+        }
+    }
+
+    @Test("the table of deleted topics comes first, waits for no log, and comes again with each connection")
+    func deletedTopics() {
+        var copies = ReplicaFileCopies(have: [])
+        let files = ["deletedtopics": [UInt8]([9]), "topics.json": [1]]
+        let order = ReplicaFileCopies.Order(name: "deletedtopics", offset: 0)
+        let other = ReplicaFileCopies.Order(name: "topics.json", offset: 0)
+        #expect(copies.listed(list(files)) == order)
+        #expect(copies.received(ByteBuffer(bytes: [9]), for: order, of: header([9], logEnd: 50)) == other)
+        #expect(copies.takeReady(logEnd: 0).map(\.name) == ["deletedtopics"])
+        #expect(copies.received(ByteBuffer(bytes: [1]), for: other, of: header([1], logEnd: 50)) == nil)
+        // What waits for a log that does not come any more is asked for anew.
+        copies.restart()
+        #expect(!copies.isBusy && copies.takeReady(logEnd: .max).isEmpty)
+        #expect(copies.listed(list(files)) == order)
     }
 
     @Test("an empty file is a file, one that is too large is none")
@@ -62,7 +85,8 @@ struct ReplicaFileCopiesTests {
         var copies = ReplicaFileCopies(have: [], bytesMax: 3)
         #expect(copies.listed(list(["topics.json": [1, 2, 3, 4]])) == nil)
         #expect(copies.listed(list(["topics.json": []])) == .init(name: "topics.json", offset: 0))
-        #expect(copies.received(ByteBuffer(), of: header([], logEnd: 0)) == nil)
+        let order = ReplicaFileCopies.Order(name: "topics.json", offset: 0)
+        #expect(copies.received(ByteBuffer(), for: order, of: header([], logEnd: 0)) == nil)
         #expect(copies.takeReady(logEnd: 0) == [.init(name: "topics.json", content: [], logEnd: 0)])
     }
 }

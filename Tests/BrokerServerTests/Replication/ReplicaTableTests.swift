@@ -102,6 +102,7 @@ struct ReplicaTableTests {
         var table = table()
         _ = table.connected("a", address: "a:1", nowMillis: 0)
         #expect(table.reported("a", logEnd: 5_001, ofLog: 1_000..<5_000, nowMillis: 0) == .ahead)
+        #expect(table.reported("a", logEnd: -1, ofLog: 1_000..<5_000, nowMillis: 0) == .ahead)
         #expect(table.reported("a", logEnd: 999, ofLog: 1_000..<5_000, nowMillis: 0) == .tooOld)
         #expect(table.reported("a", logEnd: 1_000, ofLog: 1_000..<5_000, nowMillis: 0) == nil)
         // Once it is served, retention may pass what it had told before.

@@ -11,7 +11,7 @@ struct SendTests {
     private func code(_ outcome: SendOutcome) -> ResponseCode {
         switch outcome {
         case .stored: .success
-        case .refused(let error): error.code
+        case .unconfirmed(_, let error), .refused(let error): error.code
         }
     }
 

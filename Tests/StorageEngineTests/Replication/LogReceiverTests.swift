@@ -15,6 +15,7 @@ struct LogReceiverTests {
         var receiver: LogReceiver
 
         init() throws {
+            replicaWorld.configuration.isReplica = true
             master = try masterWorld.open().store
             replica = try replicaWorld.open().store
             receiver = LogReceiver(store: replica)
@@ -47,6 +48,10 @@ struct LogReceiverTests {
             } else {
                 try replica.close()
             }
+            try restartReplica()
+        }
+
+        mutating func restartReplica() throws {
             replica = try replicaWorld.open().store
             receiver = LogReceiver(store: replica)
         }
@@ -132,29 +137,77 @@ struct LogReceiverTests {
         #expect(units(pair.replica) == units(pair.master))
     }
 
-    @Test("lets go of a topic's former life, when its new one comes first and when the deletion does")
+    @Test("lets go of a topic's former life, when the table comes before the next one and when it comes late")
     func deletedTopics() throws {
         let pair = try Pair()
         pair.append(["old 1", "old 2", "old 3"])
         pair.append(["kept"], topic: "other")
         try pair.copy(piece: 4_096)
         try pair.master.deleteTopic("T")
-        // The table comes late: the new life shows by its offsets.
         pair.append(["new 1"])
-        try pair.copy(piece: 4_096)
-        #expect(units(pair.replica) == units(pair.master) && units(pair.replica).count == 1)
+        // The table comes late: nothing that goes back is taken before.
+        #expect(throws: StoreError.self) { try pair.copy(piece: 4_096) }
+        #expect(units(pair.replica).count == 3)
         try pair.receiver.adoptDeletedTopics(pair.master.deletedTopics)
-        #expect(units(pair.replica) == units(pair.master))
-        // Now before.
+        pair.append(["new 2"])
+        try pair.copy(piece: 4_096)
+        #expect(units(pair.replica) == units(pair.master) && units(pair.replica).count == 2)
+        // Now before, though the end of the deleted life is still to come.
+        pair.append(["new 3"])
         try pair.master.deleteTopic("T")
         try pair.receiver.adoptDeletedTopics(pair.master.deletedTopics)
         #expect(units(pair.replica).isEmpty && units(pair.replica, topic: "other").count == 1)
         pair.append(["newer"], queueId: 1)
         try pair.copy(piece: 4_096)
-        try pair.receiver.adoptDeletedTopics(pair.master.deletedTopics)
         #expect(units(pair.replica, queueId: 1) == units(pair.master, queueId: 1))
         #expect(units(pair.replica, queueId: 1).count == 1 && units(pair.replica).isEmpty)
         #expect(throws: StoreError.self) { try pair.receiver.adoptDeletedTopics([1, 2, 3]) }
+    }
+
+    @Test("keeps the first message of a next life though it went to a queue that the former life had not used")
+    func nextLife() throws {
+        let pair = try Pair()
+        pair.append((0..<5).map { "old \($0)" })
+        try pair.copy(piece: 4_096)
+        try pair.master.deleteTopic("T")
+        pair.append(["new in another queue"], queueId: 1)
+        pair.append(["new in the same"])
+        #expect(throws: StoreError.self) { try pair.copy(piece: 4_096) }
+        while pair.replica.dispatchStep() {}
+        try pair.receiver.adoptDeletedTopics(pair.master.deletedTopics)
+        pair.append(["more"])
+        try pair.copy(piece: 4_096)
+        for queueId in 0..<Int32(2) {
+            #expect(units(pair.replica, queueId: queueId) == units(pair.master, queueId: queueId))
+            #expect(!units(pair.replica, queueId: queueId).isEmpty)
+        }
+    }
+
+    @Test("passes over a record that goes back though no topic was deleted: it is damaged")
+    func goesBack() throws {
+        let pair = try Pair()
+        pair.append(["a", "b", "c"])
+        var bytes = ByteBuffer()
+        _ = try pair.master.readLog(from: 0, bytesMax: 1 << 20, into: &bytes)
+        let third = try #require(units(pair.master)[2].split(separator: "@").last.flatMap { Int($0) })
+        bytes.setInteger(Int64(0), at: third + RecordLayout.queueOffsetAt)
+        #expect(throws: StoreError.self) { try pair.receiver.receive(bytes, at: 0) }
+        try pair.receiver.adoptDeletedTopics(pair.master.deletedTopics)
+        pair.append(["d"])
+        try pair.copy(piece: 4_096)
+        #expect(units(pair.replica) == [0, 1, 3].map { units(pair.master)[$0] })
+        #expect(pair.replica.health.damageCount == 1)
+    }
+
+    @Test("is not shown less of to readers when a replica that has less counts")
+    func shownStays() throws {
+        let pair = try Pair()
+        pair.append(["seen"])
+        pair.master.show(replicatedTo: 0)
+        var buffer = ByteBuffer()
+        #expect(try pair.master.loadRecord(logOffset: 0, into: &buffer))
+        pair.append(["new"])
+        #expect(units(pair.master).count == 1)
     }
 
     @Test("takes over damage as it is, and what follows it")
@@ -216,6 +269,67 @@ struct LogReceiverTests {
         #expect(try store.readLog(from: 0, bytesMax: 100, into: &bytes) == 100)
         #expect(throws: StoreError.self) {
             try store.readLog(from: store.maxLogOffset + 1, bytesMax: 1, into: &bytes)
+        }
+    }
+
+    /// Copies as a replica does: with the table of deleted topics when a record asks for it.
+    private func copyWithTable(_ pair: Pair, piece: Int, upTo end: Int64) throws {
+        do {
+            try pair.copy(piece: piece, upTo: end)
+        } catch {
+            while pair.replica.dispatchStep() {}
+            try pair.receiver.adoptDeletedTopics(pair.master.deletedTopics)
+            try pair.copy(piece: piece, upTo: end)
+        }
+    }
+
+    @Test(
+        "is the master's after any order of sends, deletions, pieces, stops, kills and losses of power",
+        arguments: 0..<60)
+    func anyOrder(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var pair = try Pair()
+        let topics = ["T", "U", "V"]
+        for _ in 0..<120 {
+            switch Int.random(in: 0..<20, using: &random) {
+            case 0:
+                try pair.master.deleteTopic(topics.randomElement(using: &random) ?? "T")
+                if Bool.random(using: &random) {
+                    while pair.replica.dispatchStep() {}
+                    try pair.receiver.adoptDeletedTopics(pair.master.deletedTopics)
+                }
+            case 1: try pair.restartReplica(killed: Bool.random(using: &random))
+            case 2:
+                pair.replicaWorld.files = pair.replicaWorld.files.afterPowerLoss()
+                try pair.restartReplica()
+            case 3...9:
+                let end = pair.master.sendableLogEnd
+                let missing = end - max(pair.replica.maxLogOffset, pair.master.minLogOffset)
+                let piece = Int.random(in: 1_000...40_000, using: &random)
+                try copyWithTable(pair, piece: piece, upTo: end - Int64.random(in: 0...max(0, missing), using: &random))
+            default:
+                let bytes = Int.random(in: 1...30_000, using: &random)
+                let bodies = (0..<Int.random(in: 1...4, using: &random)).map {
+                    "\($0)" + String(repeating: "x", count: bytes)
+                }
+                pair.append(
+                    bodies, topic: topics.randomElement(using: &random) ?? "T",
+                    queueId: Int32.random(in: 0..<2, using: &random))
+            }
+        }
+        try copyWithTable(pair, piece: 40_000, upTo: pair.master.sendableLogEnd)
+        try pair.receiver.adoptDeletedTopics(pair.master.deletedTopics)
+        for round in 0..<2 {
+            for topic in topics {
+                for queueId in 0..<Int32(2) {
+                    #expect(
+                        units(pair.replica, topic: topic, queueId: queueId)
+                            == units(pair.master, topic: topic, queueId: queueId), "\(topic) \(queueId), round \(round)"
+                    )
+                }
+            }
+            // And as the master that it may be from now on.
+            try pair.restartReplica(killed: true)
         }
     }
 }
