@@ -74,9 +74,6 @@ struct ReplicaTable<ID: Hashable & Sendable, Waiter: Sendable>: Sendable {
         self.limits = limits
     }
 
-    /// Replicas that count.
-    var inSyncCount: Int { replicas.values.count { $0.isInSync } }
-
     // No key paths here: in a generic type each use looks them up by name.
 
     /// The end of what as many replicas have as must; nil when nothing must be, or so many do not count.
