@@ -37,8 +37,7 @@ package final class BrokerNode: Sendable {
         self.broker = broker
         self.group = group
         var serverConfiguration = serverConfiguration
-        serverConfiguration.connectionsMax = broker.configuration.connectionsMax
-        serverConfiguration.idleMillisMax = broker.configuration.connectionIdleMillisMax
+        serverConfiguration.use(broker.configuration)
         self.serverConfiguration = serverConfiguration
         self.logger = logger
     }
@@ -106,7 +105,7 @@ package final class BrokerNode: Sendable {
             running.tasks = tasks
         }
         if configuration.haListenPort > 0 {
-            _ = try await broker.replication.listen(
+            try await broker.replication.listen(
                 on: group, host: configuration.bindAddress, port: configuration.haListenPort)
         }
         await registrar.start(waitMillisMax: Self.registrationWaitMillisMax)
@@ -146,5 +145,13 @@ package final class BrokerNode: Sendable {
             for server in running.withLockedValue({ $0.servers }) { await server.shutdown(graceMillis: 0) }
             throw BrokerError(.port, "cannot listen on \(HostPort(host: host, port: port))", cause: error)
         }
+    }
+}
+
+extension RemotingServerConfiguration {
+    /// Takes over the bounds that the broker's configuration has for its ports.
+    mutating func use(_ configuration: BrokerConfiguration) {
+        connectionsMax = configuration.connectionsMax
+        idleMillisMax = configuration.connectionIdleMillisMax
     }
 }

@@ -83,7 +83,10 @@ enum BrokerProgram {
         on group: any EventLoopGroup, _ lifecycle: Lifecycle, _ logger: Logger
     ) async throws {
         let broker = try Broker.onDisk(configuration, logger: logger)
-        let monitor = try await openMonitor(pages(of: broker), configuration, on: group, logger)
+        let monitor = try await openMonitor(
+            pages(configuration, metrics: { broker.addMetrics(to: &$0) }, health: { broker.health }), configuration,
+            on: group,
+            logger)
         let node = BrokerNode(
             broker: broker, group: group, serverConfiguration: serverConfiguration, logger: logger)
         // Whoever asks while the broker recovers is told how far it is.
@@ -101,7 +104,10 @@ enum BrokerProgram {
         _ lifecycle: Lifecycle, _ logger: Logger
     ) async throws {
         let port = try await node.open()
-        let monitor = try await openMonitor(pages(of: node, configuration), configuration, on: group, logger)
+        let monitor = try await openMonitor(
+            pages(configuration, metrics: { node.addMetrics(to: &$0) }, health: { node.health }), configuration,
+            on: group,
+            logger)
         ProgramStart.printReady(
             program: "mqbroker", address: HostPort(host: configuration.bindAddress, port: port).description)
         await lifecycle.stopRequested()
@@ -109,29 +115,18 @@ enum BrokerProgram {
         await monitor?.shutdown()
     }
 
-    private static func pages(of broker: Broker) -> MonitorPages {
-        let rowsMax = broker.configuration.monitor.seriesMax
-        return MonitorPages(
-            metrics: {
-                var page = MetricsPage(common: broker.metricLabels, rowsMax: rowsMax)
-                broker.addMetrics(to: &page)
-                return MonitorAnswer(status: 200, contentType: MetricsPage.contentType, body: page.text)
-            },
-            health: {
-                let health = broker.health
-                return .health(isWell: health.isWell, json: health.json.serializedText)
-            })
-    }
-
-    private static func pages(of node: ReplicaNode, _ configuration: BrokerConfiguration) -> MonitorPages {
+    private static func pages(
+        _ configuration: BrokerConfiguration, metrics: @escaping @Sendable (inout MetricsPage) -> Void,
+        health: @escaping @Sendable () -> ServingHealth
+    ) -> MonitorPages {
         MonitorPages(
             metrics: {
                 var page = MetricsPage(common: configuration.metricLabels, rowsMax: configuration.monitor.seriesMax)
-                node.addMetrics(to: &page)
+                metrics(&page)
                 return MonitorAnswer(status: 200, contentType: MetricsPage.contentType, body: page.text)
             },
             health: {
-                let health = node.health
+                let health = health()
                 return .health(isWell: health.isWell, json: health.json.serializedText)
             })
     }

@@ -49,8 +49,8 @@ enum ApacheBrokerKeys {
         flushCommitLogLeastPages flushCommitLogThoroughInterval flushCommitLogTimed flushConsumeQueueLeastPages
         flushConsumeQueueThoroughInterval flushConsumerOffsetHistoryInterval flushDelayOffsetInterval
         flushIntervalConsumeQueue flushLeastPagesWhenWarmMapedFile forceRegister forceVerifyPropCRC forwardTimeout
-        globalColdReadThreshold haFlowControlEnable haMasterAddress         haMaxTimeSlaveNotCatchup heartbeatThreadPoolNums
-        heartbeatThreadPoolQueueCapacity highSpeedMode initAuthenticationUser
+        globalColdReadThreshold haFlowControlEnable haMasterAddress haMaxTimeSlaveNotCatchup
+        heartbeatThreadPoolNums heartbeatThreadPoolQueueCapacity highSpeedMode initAuthenticationUser
         initPopOffsetByCheckMsgInMem innerClientAuthenticationCredentials isBrokerContainer isEnableBatchPush
         enableLmq enableMultiDispatch isInBrokerContainer isolateLogEnable liteEventCapacityCacheTtlMs
         liteEventCheckInterval liteEventFullDispatchDelayTime liteEventFullDispatchDelayTimeForWildcardGroup

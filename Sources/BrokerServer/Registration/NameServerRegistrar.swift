@@ -72,9 +72,7 @@ package final class NameServerRegistrar: @unchecked Sendable {
 
     /// Says good-bye to every name server, each within `timeoutMillis`.
     package func stop(timeoutMillis: Int64) async {
-        let header = UnregisterBrokerRequestHeader(
-            brokerName: broker.configuration.brokerName, brokerAddr: brokerAddress,
-            clusterName: broker.configuration.clusterName, brokerId: broker.configuration.brokerID)
+        let header = broker.configuration.farewell(of: brokerAddress)
         let done = eventLoop.makePromise(of: Void.self)
         eventLoop.execute {
             self.isStopped = true
@@ -163,7 +161,9 @@ package final class NameServerRegistrar: @unchecked Sendable {
         if isReadOnly { version.counter += 1 }
         let body = encode(topics, version)
         client.call(
-            peers[index].address, code: .registerBroker, header: header(body), body: body,
+            peers[index].address, code: .registerBroker,
+            header: broker.configuration.registration(of: brokerAddress, body),
+            body: body,
             timeoutMillis: broker.configuration.registerTimeoutMillis
         ) { self.registered(index, isFull: isFull, $0) }
     }
@@ -238,13 +238,20 @@ package final class NameServerRegistrar: @unchecked Sendable {
         }
         return RegisterBrokerBody(topicTable: table).encode()
     }
+}
 
-    private func header(_ body: ByteBuffer) -> RegisterBrokerRequestHeader {
-        let configuration = broker.configuration
-        return RegisterBrokerRequestHeader(
-            brokerName: configuration.brokerName, brokerAddr: brokerAddress, clusterName: configuration.clusterName,
-            haServerAddr: configuration.replicationAddress,
-            brokerId: configuration.brokerID, enableActingMaster: false, isCompressed: false,
+extension BrokerConfiguration {
+    /// REGISTER_BROKER's header for a broker that clients reach at `address`.
+    func registration(of address: String, _ body: ByteBuffer) -> RegisterBrokerRequestHeader {
+        RegisterBrokerRequestHeader(
+            brokerName: brokerName, brokerAddr: address, clusterName: clusterName, haServerAddr: replicationAddress,
+            brokerId: brokerID, enableActingMaster: false, isCompressed: false,
             bodyCrc32: body.withUnsafeReadableBytes { Zlib.checkSum($0) })
+    }
+
+    /// UNREGISTER_BROKER's header for such a broker.
+    func farewell(of address: String) -> UnregisterBrokerRequestHeader {
+        UnregisterBrokerRequestHeader(
+            brokerName: brokerName, brokerAddr: address, clusterName: clusterName, brokerId: brokerID)
     }
 }

@@ -97,26 +97,26 @@ final class Replica: @unchecked Sendable {
 
     /// What tools and health checks ask.
     struct Status: Sendable {
-        var masterAddress = ""
         var isConnected = false
         /// Why it does not replicate.
         var refusal: String?
-        /// Where the master's log ended when it was asked last.
-        var masterLogEnd: Int64 = 0
-        var bytesPerSecond: Int64 = 0
-        var heardMillis: Int64 = 0
-        var reportedMillis: Int64 = 0
+        /// What GET_BROKER_HA_STATUS tells.
+        var own = ReplicationStatus.Own()
     }
 
     /// How it was at the last look, which it has twice a second; any thread.
     var status: Status { published.withLockedValue { $0 } }
 
     private func publish() {
-        let status = Status(
-            masterAddress: registrar.master?.address.description ?? "", isConnected: link.isOpen, refusal: refusal,
-            masterLogEnd: masterLogEnd, bytesPerSecond: rate.perSecond, heardMillis: link.heardMillis,
-            reportedMillis: link.reportedMillis)
-        published.withLockedValue { $0 = status }
+        var status = Status(isConnected: link.isOpen, refusal: refusal)
+        status.own.masterAddress = registrar.master?.address.description ?? ""
+        status.own.logEnd = store.maxLogOffset
+        status.own.masterLogEnd = masterLogEnd
+        status.own.heardMillis = link.heardMillis
+        status.own.reportedMillis = link.reportedMillis
+        status.own.bytesPerSecond = rate.perSecond
+        let told = status
+        published.withLockedValue { $0 = told }
     }
 
     // MARK: Work
@@ -139,12 +139,11 @@ final class Replica: @unchecked Sendable {
     private func ask(_ master: ReplicaRegistrar.Master, nowMillis: Int64) {
         isAsking = true
         askedMillis = nowMillis
-        let log = ownLog()
-        let count = min(ReplicaCheck.bytesMax, Int64(log.range.count))
+        let log = ownLog(isCompared: link.isIdle)
         client.call(
             master.address, code: .getReplicaState,
             header: GetReplicaStateRequestHeader(
-                checkFrom: log.range.upperBound - count, checkBytes: link.isIdle ? Int32(count) : 0),
+                checkFrom: log.compared?.lowerBound ?? 0, checkBytes: Int32(clamping: log.compared?.count ?? 0)),
             timeoutMillis: Self.callTimeoutMillis
         ) { [self] result in
             isAsking = false
@@ -157,13 +156,17 @@ final class Replica: @unchecked Sendable {
         }
     }
 
-    private func ownLog() -> ReplicaCheck.Log {
+    private func ownLog(isCompared: Bool) -> ReplicaCheck.Log {
         // Only what is on the disk is compared where SYNC_FLUSH promises that.
-        if configuration.store.flushMode == .synchronous { try? store.synchronize() }
+        if isCompared, configuration.store.flushMode == .synchronous { try? store.synchronize() }
         let range = store.minLogOffset..<max(store.minLogOffset, store.maxLogOffset)
-        let count = min(ReplicaCheck.bytesMax, Int64(range.count))
-        let checkSum = link.isIdle ? store.checkSum(from: range.upperBound - count, bytes: Int(count)) : nil
-        return ReplicaCheck.Log(range: range, fileBytes: Int64(store.logFileBytes), checkSum: checkSum)
+        var log = ReplicaCheck.Log(range: range, fileBytes: Int64(store.logFileBytes))
+        if isCompared {
+            let compared = range.suffix(Int(ReplicaCheck.bytesMax))
+            log.compared = compared
+            log.checkSum = store.checkSum(from: compared.lowerBound, bytes: compared.count)
+        }
+        return log
     }
 
     private func told(_ answer: RemotingCommand, by master: ReplicaRegistrar.Master, _ log: ReplicaCheck.Log) {
@@ -177,6 +180,8 @@ final class Replica: @unchecked Sendable {
             masterLogEnd = header.logEnd
             noteRate()
             if link.isIdle {
+                // Lost while the master was asked: the next answer says whether the logs go together.
+                guard log.compared != nil else { return }
                 note(refusal: store.writeRefusal?.message ?? ReplicaCheck.refusal(log, master: header))
                 guard refusal == nil else { return }
                 copies.restart()

@@ -10,7 +10,9 @@ enum ReplicaCheck {
     struct Log: Equatable {
         var range: Range<Int64>
         var fileBytes: Int64
-        /// Check sum of the bytes that the master was asked about; nil for an empty log.
+        /// The bytes that the master is asked about; nil when it is not.
+        var compared: Range<Int64>?
+        /// Their check sum; nil for an empty log.
         var checkSum: Int32?
     }
 

@@ -11,17 +11,10 @@ import StorageEngine
 /// All state is touched on `eventLoop` only, where taking over bytes may wait for the disk: the loop has no other work that
 /// could not wait as well.
 final class ReplicaLink: @unchecked Sendable {
-    private struct Connection {
-        var stream: ByteStream
-        var decoder = LogTransferDecoder()
-        var heardMillis: Int64
-        var reportedMillis: Int64
-    }
-
     private enum State {
         case idle
         case connecting
-        case open(Connection)
+        case open(ByteStream)
     }
 
     private let eventLoop: any EventLoop
@@ -34,6 +27,7 @@ final class ReplicaLink: @unchecked Sendable {
     private var state = State.idle
     /// The last fault, told once.
     private var fault: String?
+    private var decoder = LogTransferDecoder()
     private(set) var bytesReceived: Int64 = 0
     private(set) var heardMillis: Int64 = 0
     private(set) var reportedMillis: Int64 = 0
@@ -82,18 +76,18 @@ final class ReplicaLink: @unchecked Sendable {
 
     /// Ends the connection.
     func close() {
-        if case .open(let connection) = state { connection.stream.close() }
+        if case .open(let stream) = state { stream.close() }
     }
 
     /// Sends a sign of life when it is time, and gives up a master that sends none.
     func tick() {
-        guard case .open(let connection) = state else { return }
+        guard case .open(let stream) = state else { return }
         let now = nowMillis()
-        if now - connection.heardMillis > settings.limits.silenceMillisMax {
+        if now - heardMillis > settings.limits.silenceMillisMax {
             logger.warning("the master is silent")
-            return connection.stream.close()
+            return stream.close()
         }
-        if now - connection.reportedMillis >= settings.limits.heartbeatMillis { report() }
+        if now - reportedMillis >= settings.limits.heartbeatMillis { report() }
     }
 
     private func tell(_ fault: String) {
@@ -102,20 +96,20 @@ final class ReplicaLink: @unchecked Sendable {
     }
 
     private func opened(_ stream: ByteStream, _ address: HostPort) {
-        let now = nowMillis()
-        state = .open(Connection(stream: stream, heardMillis: now, reportedMillis: now))
+        state = .open(stream)
+        decoder = LogTransferDecoder()
+        heardMillis = nowMillis()
         logger.info("replicating", metadata: ["from": "\(address)", "logEnd": "\(store.maxLogOffset)"])
         report()
     }
 
     private func received(_ bytes: ByteBuffer, on stream: ByteStream) {
-        guard case .open(var connection) = state, connection.stream === stream else { return }
-        connection.heardMillis = nowMillis()
-        heardMillis = connection.heardMillis
-        connection.decoder.append(bytes)
+        guard case .open(let current) = state, current === stream else { return }
+        heardMillis = nowMillis()
+        decoder.append(bytes)
         var hasGrown = false
         do {
-            while let transfer = try connection.decoder.next() {
+            while let transfer = try decoder.next() {
                 guard transfer.bytes.readableBytes > 0 else { continue }
                 try receiver.receive(transfer.bytes, at: transfer.offset)
                 bytesReceived += Int64(transfer.bytes.readableBytes)
@@ -128,7 +122,6 @@ final class ReplicaLink: @unchecked Sendable {
             if isSynchronous { try? store.synchronize() }
             return stream.close()
         }
-        state = .open(connection)
         guard hasGrown else { return }
         fault = nil
         report()
@@ -136,15 +129,13 @@ final class ReplicaLink: @unchecked Sendable {
     }
 
     private func report() {
-        guard case .open(var connection) = state else { return }
-        connection.reportedMillis = nowMillis()
-        reportedMillis = connection.reportedMillis
-        state = .open(connection)
-        connection.stream.send(ReplicaReport.encode(logEnd: store.maxLogOffset))
+        guard case .open(let stream) = state else { return }
+        reportedMillis = nowMillis()
+        stream.send(ReplicaReport.encode(logEnd: store.maxLogOffset))
     }
 
     private func closed(_ stream: ByteStream) {
-        guard case .open(let connection) = state, connection.stream === stream else { return }
+        guard case .open(let current) = state, current === stream else { return }
         state = .idle
         logger.warning("the connection to the master is lost")
     }

@@ -43,8 +43,7 @@ package final class ReplicaNode: Sendable {
         self.configuration = configuration
         self.group = group
         var serverConfiguration = serverConfiguration
-        serverConfiguration.connectionsMax = configuration.connectionsMax
-        serverConfiguration.idleMillisMax = configuration.connectionIdleMillisMax
+        serverConfiguration.use(configuration)
         self.serverConfiguration = serverConfiguration
         store = MessageStore(configuration: configuration.store, fileSystem: LinuxFileSystem(), clock: clock)
         bootMillis = clock.nowMillis
@@ -53,7 +52,7 @@ package final class ReplicaNode: Sendable {
 
     /// Listens, opens the store and begins to replicate; answers the port.
     package func open() async throws(BrokerError) -> Int {
-        let router = ReplicaRouter(configuration: configuration, store: store, bootMillis: bootMillis, logger: logger)
+        let router = ReplicaRouter(configuration: configuration, store: store, bootMillis: bootMillis)
         let server = RemotingServer(group: group, configuration: serverConfiguration, service: router, logger: logger)
         let address = HostPort(host: configuration.bindAddress, port: configuration.listenPort)
         let port: Int
@@ -123,7 +122,7 @@ package final class ReplicaNode: Sendable {
             return ServingHealth(isWell: false, json: ["status": "starting"])
         }
         var json: JSONObject = [
-            "logEnd": .integer(store.maxLogOffset), "master": .string(status.masterAddress),
+            "logEnd": .integer(store.maxLogOffset), "master": .string(status.own.masterAddress ?? ""),
             "status": .string(status.isConnected ? "replicating" : "waiting"),
         ]
         if let refusal = status.refusal { json.append("reason", .string(refusal)) }
@@ -138,6 +137,6 @@ package final class ReplicaNode: Sendable {
             status.isConnected ? 1 : 0)
         page.add(
             .gauge, "rocketmq_storage_replica_behind_bytes", "Bytes of the log that a replica has not",
-            max(0, status.masterLogEnd - store.maxLogOffset))
+            max(0, status.own.masterLogEnd - store.maxLogOffset))
     }
 }

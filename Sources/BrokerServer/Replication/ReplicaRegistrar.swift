@@ -53,7 +53,7 @@ final class ReplicaRegistrar: @unchecked Sendable {
         ).encode()
         for nameServer in configuration.nameServers {
             client.call(
-                nameServer, code: .registerBroker, header: header(body), body: body,
+                nameServer, code: .registerBroker, header: configuration.registration(of: address, body), body: body,
                 timeoutMillis: Self.callTimeoutMillis
             ) { [weak self] in self?.registered($0, by: nameServer) }
         }
@@ -64,9 +64,7 @@ final class ReplicaRegistrar: @unchecked Sendable {
 
     /// Says good-bye to every name server.
     func stop(timeoutMillis: Int64) -> EventLoopFuture<Void> {
-        let header = UnregisterBrokerRequestHeader(
-            brokerName: configuration.brokerName, brokerAddr: address, clusterName: configuration.clusterName,
-            brokerId: configuration.brokerID)
+        let header = configuration.farewell(of: address)
         let answers = configuration.nameServers.map { nameServer in
             let answered = client.eventLoop.makePromise(of: Void.self)
             client.call(nameServer, code: .unregisterBroker, header: header, timeoutMillis: timeoutMillis) { _ in
@@ -104,13 +102,5 @@ final class ReplicaRegistrar: @unchecked Sendable {
         } else {
             logger.info("registered", metadata: ["nameServer": "\(nameServer)"])
         }
-    }
-
-    private func header(_ body: ByteBuffer) -> RegisterBrokerRequestHeader {
-        RegisterBrokerRequestHeader(
-            brokerName: configuration.brokerName, brokerAddr: address, clusterName: configuration.clusterName,
-            haServerAddr: configuration.replicationAddress,
-            brokerId: configuration.brokerID, enableActingMaster: false, isCompressed: false,
-            bodyCrc32: body.withUnsafeReadableBytes { Zlib.checkSum($0) })
     }
 }

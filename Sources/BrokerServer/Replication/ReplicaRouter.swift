@@ -1,4 +1,3 @@
-import Logging
 import MessageModel
 import NIOConcurrencyHelpers
 import NIOCore
@@ -13,13 +12,11 @@ final class ReplicaRouter: RemotingService {
     private let configuration: BrokerConfiguration
     private let store: MessageStore
     private let bootMillis: Int64
-    private let logger: Logger
 
-    init(configuration: BrokerConfiguration, store: MessageStore, bootMillis: Int64, logger: Logger) {
+    init(configuration: BrokerConfiguration, store: MessageStore, bootMillis: Int64) {
         self.configuration = configuration
         self.store = store
         self.bootMillis = bootMillis
-        self.logger = logger
     }
 
     func handle(_ request: RemotingCommand, from connection: RemotingServerConnection) {
@@ -53,28 +50,21 @@ final class ReplicaRouter: RemotingService {
         guard let status = replica.withLockedValue({ $0?.status }) else {
             return connection.respond(to: request, code: .systemBusy, remark: "the replica is starting")
         }
-        var answer = ReplicationStatus(isMaster: false, logEnd: status.masterLogEnd)
-        answer.own.masterAddress = status.masterAddress
-        answer.own.logEnd = store.maxLogOffset
-        answer.own.masterLogEnd = status.masterLogEnd
-        answer.own.heardMillis = status.heardMillis
-        answer.own.reportedMillis = status.reportedMillis
-        answer.own.bytesPerSecond = status.bytesPerSecond
+        var answer = ReplicationStatus(isMaster: false, logEnd: status.own.masterLogEnd)
+        answer.own = status.own
         connection.respond(to: request, code: .success, body: answer.encode())
     }
 
     private func runtimeInfo() -> [String: String] {
-        let now = SystemClock().nowMillis
         let health = store.health
         let noRate = "0.0 0.0 0.0"
-        return [
-            "bootTimestamp": String(bootMillis), "brokerActive": String(health.status != .readOnly),
-            "brokerVersion": String(ProtocolVersion.current), "brokerVersionDesc": "V5_3_3",
-            "runtime": Broker.runtimeText((now - bootMillis) / 1_000),
+        let process = Broker.processFigures(
+            bootMillis: bootMillis, nowMillis: SystemClock().nowMillis, isActive: health.status != .readOnly)
+        return process.merging([
             "commitLogMaxOffset": String(store.maxLogOffset), "commitLogMinOffset": String(store.minLogOffset),
             "dispatchBehindBytes": String(store.dispatchBehindBytes), "storeStatus": health.status.rawValue,
             "storeStatusReason": health.reason ?? "", "putTps": noRate, "getFoundTps": noRate, "getMissTps": noRate,
             "getTotalTps": noRate, "getTransferredTps": noRate, "msgPutTotalTodayNow": "0", "msgGetTotalTodayNow": "0",
-        ]
+        ]) { _, own in own }
     }
 }

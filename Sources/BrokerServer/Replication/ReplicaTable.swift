@@ -126,12 +126,13 @@ struct ReplicaTable<ID: Hashable & Sendable, Waiter: Sendable>: Sendable {
     // MARK: Sending
 
     /// What may be sent next, to each replica that has room for it.
-    var orders: [Order] {
-        replicas.compactMap { id, replica in
-            guard let offset = replica.nextOffset else { return nil }
-            let room = limits.windowBytes - (offset - replica.ackedOffset)
-            return room > 0 ? Order(id: id, offset: offset, bytesMax: room) : nil
-        }
+    var orders: [Order] { replicas.keys.compactMap { order(for: $0) } }
+
+    /// What may be sent next to a replica; nil while it has no room.
+    func order(for id: ID) -> Order? {
+        guard let replica = replicas[id], let offset = replica.nextOffset else { return nil }
+        let room = limits.windowBytes - (offset - replica.ackedOffset)
+        return room > 0 ? Order(id: id, offset: offset, bytesMax: room) : nil
     }
 
     /// Bytes of the log are on their way to a replica.

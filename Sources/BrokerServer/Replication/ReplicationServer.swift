@@ -16,18 +16,23 @@ final class ReplicationServer: Sendable {
     /// Gets the outcome of a wait; any thread.
     typealias Completion = @Sendable (ReplicationOutcome) -> Void
 
+    private struct Connection {
+        let stream: ByteStream
+        var decoder = ReplicaReportDecoder()
+        /// Bytes sent by the last look at rates, and what came in a second before that.
+        var sentBytes: Int64 = 0
+        var bytesPerSecond: Int64 = 0
+    }
+
     private struct State {
         var table: Table
-        var streams: [ObjectIdentifier: ByteStream] = [:]
-        var decoders: [ObjectIdentifier: ReplicaReportDecoder] = [:]
+        var connections: [ObjectIdentifier: Connection] = [:]
         var listener: ByteStreamListener?
         var hasThread = false
         var isStopped = false
         /// The end of the log, when the replicas are waited for before everything is closed.
         var awaitedEnd: Int64?
         var shown: Int64?
-        /// Bytes sent to each by the last look at rates, and what came in a second before that.
-        var rates: [ObjectIdentifier: (bytes: Int64, perSecond: Int64)] = [:]
         var ratesMillis: Int64 = 0
     }
 
@@ -43,7 +48,6 @@ final class ReplicationServer: Sendable {
     private static let turnMillis: Int64 = 100
     /// What one replica gets in one turn, so that the others are not kept waiting.
     private static let turnBytes: Int64 = 1 << 20
-    private let isSynchronous: Bool
 
     init(
         settings: ReplicationSettings, store: MessageStore, nowMillis: @escaping @Sendable () -> Int64, logger: Logger
@@ -52,23 +56,19 @@ final class ReplicationServer: Sendable {
         transferBytes = settings.transferBytes
         self.nowMillis = nowMillis
         self.logger = logger
-        isSynchronous = settings.limits.needed > 0
         state = NIOLockedValueBox(State(table: Table(limits: settings.limits)))
     }
 
     // MARK: Life
 
-    /// Listens for replicas; answers the port.
-    func listen(on group: any EventLoopGroup, host: String, port: Int) async throws(BrokerError) -> Int {
+    /// Listens for replicas.
+    func listen(on group: any EventLoopGroup, host: String, port: Int) async throws(BrokerError) {
         let events = ByteStream.Events(
             opened: { [weak self] in self?.opened($0) }, received: { [weak self] in self?.received($1, from: $0) },
             closed: { [weak self] in self?.closed($0) })
         do {
-            let replicasMax = state.withLockedValue { $0.table.limits.replicasMax }
-            let listener = try await ByteStream.listen(
-                on: group, host: host, port: port, connectionsMax: replicasMax, events: events)
+            let listener = try await ByteStream.listen(on: group, host: host, port: port, events: events)
             state.withLockedValue { $0.listener = listener }
-            return listener.port
         } catch {
             throw BrokerError(
                 .port, "cannot listen for replicas on \(HostPort(host: host, port: port)) (haListenPort)", cause: error)
@@ -82,7 +82,7 @@ final class ReplicationServer: Sendable {
         let (listener, streams, waiters) = state.withLockedValue { state in
             state.isStopped = true
             defer { state.listener = nil }
-            return (state.listener, Array(state.streams.values), state.table.takeAll())
+            return (state.listener, state.connections.values.map { $0.stream }, state.table.takeAll())
         }
         listener?.close()
         for stream in streams { stream.close() }
@@ -122,7 +122,7 @@ final class ReplicationServer: Sendable {
                 ReplicationStatus.Replica(
                     address: replica.address, ackedOffset: replica.ackedOffset,
                     behindBytes: max(0, logEnd - replica.ackedOffset), isInSync: replica.isInSync,
-                    nextOffset: replica.nextOffset ?? 0, bytesPerSecond: state.rates[id]?.perSecond ?? 0)
+                    nextOffset: replica.nextOffset ?? 0, bytesPerSecond: state.connections[id]?.bytesPerSecond ?? 0)
             }.sorted { $0.address < $1.address }
         }
     }
@@ -134,8 +134,7 @@ final class ReplicationServer: Sendable {
         let isTaken = state.withLockedValue { state in
             guard !state.isStopped, state.table.connected(stream.id, address: stream.remoteAddress, nowMillis: now)
             else { return false }
-            state.streams[stream.id] = stream
-            state.decoders[stream.id] = ReplicaReportDecoder()
+            state.connections[stream.id] = Connection(stream: stream)
             return true
         }
         guard isTaken else { return stream.close() }
@@ -159,9 +158,11 @@ final class ReplicationServer: Sendable {
     private func received(_ bytes: ByteBuffer, from stream: ByteStream) {
         let log = store.minLogOffset..<store.sendableLogEnd
         let now = nowMillis()
-        let refusal = state.withLockedValue { state -> Table.Refusal? in
-            guard let logEnd = state.decoders[stream.id]?.newest(in: bytes) else { return nil }
-            return state.table.reported(stream.id, logEnd: logEnd, ofLog: log, nowMillis: now)
+        let (refusal, mustWake) = state.withLockedValue { state -> (Table.Refusal?, Bool) in
+            guard let logEnd = state.connections[stream.id]?.decoder.newest(in: bytes) else { return (nil, false) }
+            let hadRoom = state.table.order(for: stream.id) != nil
+            let refusal = state.table.reported(stream.id, logEnd: logEnd, ofLog: log, nowMillis: now)
+            return (refusal, !hadRoom)
         }
         if let refusal {
             let sentence =
@@ -173,16 +174,15 @@ final class ReplicationServer: Sendable {
             return stream.close()
         }
         settle(logEnd: log.upperBound, nowMillis: now)
-        store.endWaitForLog()
+        if mustWake { store.endWaitForLog() }
     }
 
     private func closed(_ stream: ByteStream) {
-        state.withLockedValue { state in
+        let wasTaken = state.withLockedValue { state in
             state.table.disconnected(stream.id)
-            state.streams[stream.id] = nil
-            state.decoders[stream.id] = nil
-            state.rates[stream.id] = nil
+            return state.connections.removeValue(forKey: stream.id) != nil
         }
+        guard wasTaken else { return }
         logger.info("replica disconnected", metadata: ["replica": "\(stream.remoteAddress)"])
         settle(logEnd: store.sendableLogEnd, nowMillis: nowMillis())
     }
@@ -193,7 +193,7 @@ final class ReplicationServer: Sendable {
             let done = state.table.takeDone(logEnd: logEnd, nowMillis: nowMillis)
             // Under the lock: an older offset must not follow a newer one.
             let confirmed = state.table.confirmedOffset
-            if isSynchronous, confirmed != state.shown {
+            if confirmed != state.shown {
                 state.shown = confirmed
                 store.show(replicatedTo: confirmed)
             }
@@ -210,7 +210,7 @@ final class ReplicationServer: Sendable {
     /// One turn of the thread; it pauses until woken while nobody is connected.
     private func turn() -> Int64? {
         let orders = state.withLockedValue { state -> [Table.Order]? in
-            state.isStopped || state.streams.isEmpty ? nil : state.table.orders
+            state.isStopped || state.connections.isEmpty ? nil : state.table.orders
         }
         guard let orders else { return nil }
         let sentUpTo = orders.reduce(Int64.max) { min($0, $1.offset) }
@@ -220,7 +220,7 @@ final class ReplicationServer: Sendable {
         beatHearts(nowMillis: now)
         noteRates(nowMillis: now)
         for stream in state.withLockedValue({ state in
-            state.table.silent(nowMillis: now).compactMap { state.streams[$0] }
+            state.table.silent(nowMillis: now).compactMap { state.connections[$0]?.stream }
         }) {
             logger.warning("replica is silent", metadata: ["replica": "\(stream.remoteAddress)"])
             stream.close()
@@ -230,7 +230,7 @@ final class ReplicationServer: Sendable {
     }
 
     private func send(_ order: Table.Order, nowMillis: Int64) {
-        guard let stream = state.withLockedValue({ $0.streams[order.id] }) else { return }
+        guard let stream = state.withLockedValue({ $0.connections[order.id]?.stream }) else { return }
         var left = Int(min(order.bytesMax, Self.turnBytes))
         var offset = order.offset
         var output = ByteBuffer()
@@ -266,7 +266,7 @@ final class ReplicationServer: Sendable {
         let due = state.withLockedValue { state in
             let due = state.table.heartbeats(nowMillis: nowMillis)
             for (id, _) in due { state.table.sent(id, bytes: 0, nowMillis: nowMillis) }
-            return due.compactMap { id, offset in state.streams[id].map { ($0, offset) } }
+            return due.compactMap { id, offset in state.connections[id].map { ($0.stream, offset) } }
         }
         for (stream, offset) in due {
             var output = ByteBuffer()
@@ -281,8 +281,9 @@ final class ReplicationServer: Sendable {
             guard passed >= 1_000 || passed < 0 else { return }
             state.ratesMillis = nowMillis
             for (id, replica) in state.table.replicas {
-                let before = state.rates[id]?.bytes ?? replica.bytesSent
-                state.rates[id] = (replica.bytesSent, (replica.bytesSent - before) * 1_000 / max(1, passed))
+                let before = state.connections[id]?.sentBytes ?? 0
+                state.connections[id]?.bytesPerSecond = (replica.bytesSent - before) * 1_000 / max(1, passed)
+                state.connections[id]?.sentBytes = replica.bytesSent
             }
         }
     }

@@ -16,12 +16,8 @@ extension RequestRouter {
 extension Broker {
     /// The figures, by Apache's names.
     package func runtimeInfo() -> [String: String] {
-        var info: [String: String] = [
-            "bootTimestamp": String(bootMillis), "brokerActive": String(!isReadOnly),
-            "brokerVersion": String(ProtocolVersion.current), "brokerVersionDesc": "V5_3_3",
-            "runtime": Self.runtimeText((nowMillis() - bootMillis) / 1_000),
-            "startAcceptSendRequestTimeStamp": String(live.startAcceptSendMillis),
-        ]
+        var info = Self.processFigures(bootMillis: bootMillis, nowMillis: nowMillis(), isActive: !isReadOnly)
+        info["startAcceptSendRequestTimeStamp"] = String(live.startAcceptSendMillis)
         addPuts(to: &info)
         addGets(to: &info)
         addStore(to: &info)
@@ -29,6 +25,15 @@ extension Broker {
         info.merge(delay.runtimeFigures()) { current, _ in current }
         info.merge(storeFigures()) { current, _ in current }
         return info
+    }
+
+    /// The figures of any broker, a replica too.
+    static func processFigures(bootMillis: Int64, nowMillis: Int64, isActive: Bool) -> [String: String] {
+        [
+            "bootTimestamp": String(bootMillis), "brokerActive": String(isActive),
+            "brokerVersion": String(ProtocolVersion.current), "brokerVersionDesc": "V5_3_3",
+            "runtime": runtimeText((nowMillis - bootMillis) / 1_000),
+        ]
     }
 
     private func addPuts(to info: inout [String: String]) {

@@ -1,5 +1,4 @@
 import MessageModel
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
@@ -16,7 +15,7 @@ package final class ByteStream: Sendable {
 
         /// Events.
         package init(
-            opened: @escaping @Sendable (ByteStream) -> Void = { _ in },
+            opened: @escaping @Sendable (ByteStream) -> Void,
             received: @escaping @Sendable (ByteStream, ByteBuffer) -> Void,
             closed: @escaping @Sendable (ByteStream) -> Void
         ) {
@@ -46,24 +45,15 @@ package final class ByteStream: Sendable {
 
     // MARK: Making
 
-    /// Listens on an address, port 0 for a free one, and answers how to stop that and which port it is. Of more than
-    /// `connectionsMax` connections the newest are closed.
+    /// Listens on an address, and answers how to stop that. How many connections there may be is for `events` to bound.
     package static func listen(
-        on group: any EventLoopGroup, host: String, port: Int, connectionsMax: Int, events: Events
+        on group: any EventLoopGroup, host: String, port: Int, events: Events
     ) async throws -> ByteStreamListener {
-        let connections = NIOLockedValueBox(0)
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let hasRoom = connections.withLockedValue { count in
-                        guard count < connectionsMax else { return false }
-                        count += 1
-                        return true
-                    }
-                    guard hasRoom else { return channel.close(promise: nil) }
-                    channel.closeFuture.whenComplete { _ in connections.withLockedValue { $0 -= 1 } }
                     try channel.pipeline.syncOperations.addHandler(
                         ByteStreamHandler(stream: ByteStream(channel: channel), events: events))
                 }
@@ -99,9 +89,6 @@ package struct ByteStreamListener: Sendable {
     init(channel: any Channel) {
         self.channel = channel
     }
-
-    /// The port.
-    package var port: Int { channel.localAddress?.port ?? 0 }
 
     /// Takes no more connections; those that are open stay.
     package func close() { channel.close(promise: nil) }

@@ -32,8 +32,7 @@ extension CommitLog {
             // What readers may have seen stays: they take what is gone for lost.
             let shown = state.readableEnd(isSynchronous: isSynchronous)
             state.replicatedOffset = offset.map { max($0, shown) }
-            defer { state.dispatcherIsParked = false }
-            return state.dispatcherIsParked
+            return state.takeDispatcherWake()
         }
         if mustSignal { state.signal(Condition.dispatcher) }
     }
@@ -83,8 +82,7 @@ extension CommitLog {
             state.pending += records
             state.newestTimestampMillis = newestTimestampMillis
             // With SYNC_FLUSH too: they may be on the disk by now.
-            defer { state.dispatcherIsParked = false }
-            return state.dispatcherIsParked
+            return state.takeDispatcherWake()
         }
         if mustSignal { state.signal(Condition.dispatcher) }
     }

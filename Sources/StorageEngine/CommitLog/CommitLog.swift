@@ -81,7 +81,13 @@ final class CommitLog: Sendable {
             return min(end, replicatedOffset ?? end)
         }
 
-        /// Whether who sends the log to replicas must be woken, as it has grown.
+        /// Whether the dispatcher sleeps and must be signalled, as there may be something to dispatch.
+        mutating func takeDispatcherWake() -> Bool {
+            defer { dispatcherIsParked = false }
+            return dispatcherIsParked
+        }
+
+        /// The same of who sends the log to replicas.
         mutating func takeReplicationWake() -> Bool {
             defer { replicationIsParked = false }
             return replicationIsParked

@@ -166,8 +166,7 @@ final class Flusher: Sendable {
             state.flushedOffset = max(state.flushedOffset, end)
             var wakes = CommitLog.Wakes()
             guard isSynchronous else { return wakes }
-            wakes.dispatcher = state.dispatcherIsParked
-            state.dispatcherIsParked = false
+            wakes.dispatcher = state.takeDispatcherWake()
             wakes.replication = state.takeReplicationWake()
             return wakes
         }

@@ -42,14 +42,9 @@ final class Tombstones: Sendable {
         try save()
     }
 
-    /// Takes over what another table says; answers the lives that ended since. The table is saved when there are some.
-    func adopt(_ table: [String: Int64]) throws(StoreError) -> [String: Int64] {
-        var ended: [String: Int64] = [:]
-        try change { ends in
-            ended = table.filter { $0.value > ends[$0.key] ?? 0 }
-            ends.merge(ended) { _, new in new }
-        }
-        return ended
+    /// Takes over what another table says.
+    func adopt(_ table: [String: Int64]) throws(StoreError) {
+        try change { $0.merge(table) { max($0, $1) } }
     }
 
     /// The table in the form of the file.

@@ -1,4 +1,5 @@
 import CStorageSupport
+import MessageModel
 import Glibc
 
 /// Looks for the next good record behind a place of the log that cannot be read: what tells damage in the middle, which
@@ -90,6 +91,21 @@ extension LogSegment {
         }
         if let failure { throw StoreError(failure) }
         return (Int(Int32(bigEndian: head.0)), Int32(bigEndian: head.1) == RecordLayout.magicBlank)
+    }
+
+    /// What lies at a log offset, with what dispatch announces of a record that has a place in a queue.
+    func readMessages(
+        at offset: Int64, checksBody: Bool, delayLevels: DelayLevels
+    ) throws(StoreError) -> (reading: RecordHeader.Reading, messages: [DispatchedMessage]) {
+        var reading = RecordHeader.Reading.invalid(size: nil)
+        var messages: [DispatchedMessage] = []
+        try withRecord(at: offset) { bytes in
+            reading = RecordHeader.read(bytes, checksBody: checksBody)
+            if case .record(let header) = reading, header.isQueued, header.hasPlace {
+                messages = header.dispatchedToAll(bytes, at: offset, delayLevels: delayLevels)
+            }
+        }
+        return (reading, messages)
     }
 
     /// Copies the record at a log offset (as long as it says, or the rest of the file when that is shorter) and hands it

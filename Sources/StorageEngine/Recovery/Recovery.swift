@@ -212,15 +212,8 @@ struct Recovery {
         var offset = start
         var end = start
         while let segment = segments.segment(at: offset) {
-            var reading = RecordHeader.Reading.invalid(size: nil)
-            var messages: [DispatchedMessage] = []
-            let checksBodies = checksBodies
-            try segment.withRecord(at: offset) { bytes in
-                reading = RecordHeader.read(bytes, checksBody: checksBodies)
-                if case .record(let header) = reading, header.isQueued, header.hasPlace {
-                    messages = header.dispatchedToAll(bytes, at: offset, delayLevels: delayLevels)
-                }
-            }
+            let (reading, messages) = try segment.readMessages(
+                at: offset, checksBody: checksBodies, delayLevels: delayLevels)
             switch reading {
             case .record(let header) where header.logOffset == offset:
                 report.messagesScanned += 1

@@ -83,14 +83,7 @@ package struct StoreCheck {
         var offset = segments.minOffset
         var end = offset
         while let segment = segments.segment(at: offset) {
-            var reading = RecordHeader.Reading.invalid(size: nil)
-            var messages: [DispatchedMessage] = []
-            try segment.withRecord(at: offset) { bytes in
-                reading = RecordHeader.read(bytes, checksBody: true)
-                if case .record(let header) = reading, header.isQueued, header.hasPlace {
-                    messages = header.dispatchedToAll(bytes, at: offset, delayLevels: delayLevels)
-                }
-            }
+            let (reading, messages) = try segment.readMessages(at: offset, checksBody: true, delayLevels: delayLevels)
             if case .record(let header) = reading, header.logOffset == offset {
                 report.messages += 1
                 if header.isQueued, !header.hasPlace {

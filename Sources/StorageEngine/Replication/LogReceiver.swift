@@ -65,7 +65,7 @@ package final class LogReceiver: Sendable {
                 throw StoreError(.busy, "messages wait to be dispatched")
             }
         }
-        _ = try queues.tombstones.adopt(ended)
+        try queues.tombstones.adopt(ended)
         for (topic, end) in ended.sorted(by: { $0.key < $1.key }) {
             try queues.removeQueues(of: topic, endedBefore: end < scannedOffset ? end : .max)
         }
@@ -108,18 +108,12 @@ package final class LogReceiver: Sendable {
         let (size, isBlank) = try segment.recordHead(at: offset)
         if isBlank { return segment.end }
         if size > 0, offset + Int64(size) <= segment.end, offset + Int64(size) > end { return nil }
-        var messages: [DispatchedMessage] = []
-        var reading = RecordHeader.Reading.invalid(size: nil)
-        try segment.withRecord(at: offset) { [delayLevels = store.configuration.delayLevels] bytes in
-            reading = RecordHeader.read(bytes, checksBody: false)
-            if case .record(let header) = reading, header.logOffset == offset, header.isQueued, header.hasPlace {
-                messages = header.dispatchedToAll(bytes, at: offset, delayLevels: delayLevels)
-            }
-        }
+        let (reading, messages) = try segment.readMessages(
+            at: offset, checksBody: false, delayLevels: store.configuration.delayLevels)
         switch reading {
         case .record(let header) where header.logOffset == offset:
-            messages = messages.filter(isQueued)
-            if try canFollow(messages, at: offset, of: header.size, in: segment) { records += messages.map(pending) }
+            let queued = messages.filter(isQueued)
+            if try canFollow(queued, at: offset, of: header.size, in: segment) { records += queued.map(pending) }
             return offset + Int64(header.size)
         case .blank: return segment.end
         case .record, .invalid: return try stepOver(offset, end: end)
